@@ -1,0 +1,488 @@
+//! Following: sessions of an engine over files that grow.
+//!
+//! A session is a run with one pipeline. It ends when somebody asks for it, after all that was read has been delivered;
+//! the next one goes on where it was, with another pipeline perhaps. What a session could not deliver is read again.
+
+use std::{
+    collections::BTreeSet,
+    io,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use crossbeam_queue::ArrayQueue;
+use jiff::Timestamp;
+
+use super::{
+    Finished, RunError, RunOptions, Shared,
+    conduct::{Beside, Conducted, conduct, each_worker, spawn},
+    delivery::Deliveries,
+    end,
+    keeper::{Keeper, Written},
+    names::{as_named, whole_paths},
+    recording::{self, Recording},
+    window::Window,
+    worker::Worker,
+    writer::Written as Ended,
+};
+use crate::{
+    human::plural,
+    input::{FollowBlock, FollowError, FollowOptions, Follower, Stream, StreamBlock},
+    limits,
+    metrics::{BaseTotals, Board, EarlierPart, Layout, Merger, MergerPlan, Published, SourceNews, SourceTable, Totals},
+    pipeline::{Pipeline, SinkTarget},
+    place::{FileId, Places},
+    record::SourceId,
+    sink::{InUse, OpenError, Output, resume},
+    snapshot::RunState,
+    store::{Archive, Checkpoint, Store},
+};
+
+/// What a follower's session has besides what every run has.
+pub(super) struct Live {
+    pub(super) orders: Orders,
+    pub(super) news: ArrayQueue<SourceNews>,
+    /// Files that are finished, and in a checkpoint: the way from the keeper back to the follower.
+    pub(super) forgotten: ArrayQueue<FileId>,
+}
+
+/// What can be asked of a follower while it runs.
+#[derive(Debug, Clone, Default)]
+pub struct Orders {
+    /// Set: stop reading, deliver what was read, save a checkpoint, and end the session.
+    pub drain: Arc<AtomicBool>,
+    /// Set together with `drain`: another session will follow.
+    pub reload: Arc<AtomicBool>,
+    /// How long delivering may take then; what is not delivered by that time is read again at the next start.
+    pub drain_time: Duration,
+}
+
+/// Where a follower says what a person should know; paths in it are not to be trusted by a terminal.
+pub type Say<'s> = dyn Fn(&str) + Sync + 's;
+
+/// A follower, and all of it that outlives a session.
+///
+/// ```
+/// # use std::{sync::atomic::Ordering, thread, time::Duration};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = std::env::temp_dir().join(format!("logweir-follow-doc-{}", std::process::id()));
+/// # std::fs::create_dir_all(&folder)?;
+/// let path = folder.join("app.log");
+/// std::fs::write(&path, "INFO started\nERROR disk is full\n")?;
+///
+/// let options = logweir::FollowOptions { paths: vec![path], from: logweir::From::Start, until_eof: true, ..Default::default() };
+/// let pipeline = logweir::Pipeline::default_pipeline();
+/// let mut following = logweir::Following::new(options, &pipeline, (None, None))?;
+/// let published = following.published(); // may be read from any thread, at any time
+/// let ended = following.session(pipeline, logweir::RunOptions::default(), &|_| {});
+///
+/// assert!(ended.finished.error.is_none());
+/// assert_eq!(published.latest().run.records_done, 2);
+/// # std::fs::remove_dir_all(&folder)?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Following {
+    follower: Follower,
+    /// What is followed, as the user says it.
+    paths: Vec<PathBuf>,
+    until_eof: bool,
+    store: Option<Store>,
+    archive: Option<Archive>,
+    checkpoint: Checkpoint,
+    orders: Orders,
+    published: Arc<Published>,
+    /// What sources are called, by their numbers.
+    names: Vec<String>,
+    earlier: Earlier,
+    /// Blocks of the last session were not delivered: they are to be given out again.
+    is_behind: bool,
+}
+
+/// What the next session goes on with, besides the checkpoint.
+type Earlier = Option<(SourceTable, EarlierPart)>;
+
+/// How a session ended.
+#[derive(Debug)]
+pub struct SessionEnd {
+    /// As of any run.
+    pub finished: Finished,
+    /// All that was read is delivered.
+    pub is_delivered: bool,
+    /// What is to be said of what was read and is not delivered, where this is the end.
+    pub left: Option<String>,
+    /// Records that were counted and are not delivered: where it goes on, totals go back to those of the last checkpoint.
+    pub taken_back: u64,
+    /// The last checkpoint is on disk, if there is a place for it.
+    pub is_saved: bool,
+}
+
+impl Following {
+    /// Prepares to follow what `options` name through `pipeline`, and to go on from `checkpoint`. New checkpoints go to
+    /// `store`.
+    ///
+    /// # Errors
+    ///
+    /// If the options make no sense.
+    pub fn new(
+        mut options: FollowOptions,
+        pipeline: &Pipeline,
+        (store, checkpoint): (Option<Store>, Option<Checkpoint>),
+    ) -> Result<Self, FollowError> {
+        let until_eof = options.until_eof;
+        let paths = options.paths.clone();
+        options.ours.extend(pipeline.files_written().map(Path::to_owned));
+        options.ours.extend(store.iter().map(|store| store.dir().to_owned()));
+        let checkpoint = checkpoint.map_or_else(nothing_yet, whole_paths);
+        let follower = Follower::new(options, &as_named(&paths, &checkpoint.files), Instant::now())?;
+        let mut merger = Merger::new(plan(pipeline, &RunOptions::default(), &checkpoint, None));
+        let published = Arc::new(Published::new(merger.snapshot(RunState::Starting, None, None)));
+        let orders = Orders { drain_time: limits::DRAIN_TIME, ..Orders::default() };
+        let earlier = Some(merger.into_next_part(None));
+        let names = Vec::new();
+        Ok(Self {
+            follower,
+            paths,
+            until_eof,
+            store,
+            archive: None,
+            checkpoint,
+            orders,
+            published,
+            names,
+            earlier,
+            is_behind: false,
+        })
+    }
+
+    /// Where snapshots are published, in all sessions.
+    #[must_use]
+    pub fn published(&self) -> Arc<Published> {
+        Arc::clone(&self.published)
+    }
+
+    /// Records history in the state directory `state`; from then on [`Published::history`] has it, and what was recorded
+    /// there before.
+    ///
+    /// # Errors
+    ///
+    /// Where the directory cannot be made or read, or another process records there.
+    pub fn record(&mut self, state: &Path) -> io::Result<()> {
+        self.archive = Some(recording::open(state)?);
+        Ok(())
+    }
+
+    /// What can be asked of it while it runs.
+    pub fn orders(&mut self) -> &mut Orders {
+        &mut self.orders
+    }
+
+    /// The same, to be given from any thread.
+    #[must_use]
+    pub fn orders_now(&self) -> Orders {
+        self.orders.clone()
+    }
+
+    /// Runs until the orders say otherwise, or, if it is to end at the end of what is there, until then. What must be
+    /// said of files goes to `say`, once whenever it changes.
+    pub fn session(&mut self, pipeline: Pipeline, options: RunOptions, say: &Say<'_>) -> SessionEnd {
+        let earlier = self.earlier.clone();
+        let (mut shared, mut merger) = self.prepare(pipeline, options);
+        let opened = shared
+            .start_posts()
+            .and_then(|()| open_outputs(&shared, &self.checkpoint, self.follower.identities(), say));
+        let (outputs, written) = match opened {
+            Ok(opened) => opened,
+            Err(error) => return self.not_begun(&shared, (merger, earlier), error.into()),
+        };
+        self.follower.leave_out(written.iter().flatten().map(|written| written.file.identity()));
+        let mut keeper = Keeper::new(&shared, self.store.as_mut(), written, self.checkpoint.clone());
+        if let Err(error) = keeper.begin(self.follower.take_changes()) {
+            // What was taken from the follower is told again.
+            self.is_behind = true;
+            return self.not_begun(&shared, (merger, earlier), error);
+        }
+        let mut recording = Self::start_recording(&mut self.archive, &self.published, &mut merger, say);
+        let beside = Beside { keeper: Some(keeper), recording: recording.as_mut() };
+        let (follower, names, until_eof) = (&mut self.follower, &mut self.names, self.until_eof);
+        let mut given = 0;
+        let Conducted { mut merger, written, kept } = conduct(&shared, merger, outputs, beside, |pool, workers| {
+            given = run_live(pool, workers, &shared, (follower, names), until_eof, say);
+        });
+        let is_saved = kept.as_ref().is_some_and(|kept| kept.is_saved);
+        let folded = kept.as_ref().map_or(0, |kept| kept.folded);
+        shared.posts.end();
+        shared.posts.show(&shared.board);
+        if let Some(kept) = kept {
+            kept.suspect.iter().for_each(|suspect| say(&suspect.put_aside()));
+            self.go_on_from(kept.checkpoint, &shared);
+        }
+        self.is_behind = folded < given;
+        let recent = merger.take_recent();
+        let taken_back = merger.records_done().saturating_sub(self.checkpoint.totals.records);
+        let left = (self.is_behind && !shared.is_to_go_on()).then(|| self.what_is_left(taken_back));
+        let finished = end(&shared, &mut merger, written, left.as_deref());
+        self.archive = recording.and_then(|recording| recording.finish(recent));
+        self.earlier = Some(merger.into_next_part(self.is_behind.then_some(folded)));
+        SessionEnd { finished, is_delivered: !self.is_behind, left, taken_back, is_saved }
+    }
+
+    /// Remembers how far a session has come. What servers have taken stays counted, whether its blocks are behind the
+    /// checkpoint or before it.
+    fn go_on_from(&mut self, checkpoint: Checkpoint, shared: &Shared) {
+        let before = std::mem::replace(&mut self.checkpoint, checkpoint).totals.sinks;
+        for (number, more) in shared.posts.totals() {
+            let id = &shared.pipeline.graph.sinks[number].id;
+            let totals = self.checkpoint.totals.sinks.entry(id.clone()).or_default();
+            *totals = before.get(id).copied().unwrap_or_default();
+            totals.add(more);
+        }
+    }
+
+    /// What becomes of what was read and is not delivered, when this is the end. Lines that no processor has seen yet are
+    /// not counted.
+    fn what_is_left(&self, counted: u64) -> String {
+        let what = match counted {
+            0 => "not all that was read could be delivered in time".to_owned(),
+            counted => format!("{} or more could not be delivered in time", plural(counted, "line")),
+        };
+        let then = if self.store.is_some() { "read again at the next start" } else { "lost, as there is no state" };
+        format!("{what}: {then}")
+    }
+
+    /// Ends a session in which nothing was read.
+    fn not_begun(&mut self, shared: &Shared, (mut merger, earlier): (Merger, Earlier), error: RunError) -> SessionEnd {
+        let finished = end(shared, &mut merger, Ended::Failed(error), None);
+        // What its pipeline does not know may be known to the next one.
+        self.earlier = earlier.map(|(sources, earlier)| (sources, earlier.behind(&merger)));
+        SessionEnd { finished, is_delivered: true, left: None, taken_back: 0, is_saved: true }
+    }
+
+    fn start_recording(
+        archive: &mut Option<Archive>,
+        published: &Arc<Published>,
+        merger: &mut Merger,
+        say: &Say<'_>,
+    ) -> Option<Recording> {
+        let recording = Recording::start(archive.take()?, Arc::clone(published), merger);
+        recording.inspect_err(|error| say(&format!("history is not recorded: {error}"))).ok()
+    }
+
+    fn prepare(&mut self, mut pipeline: Pipeline, options: RunOptions) -> (Shared, Merger) {
+        if std::mem::take(&mut self.is_behind) {
+            self.follower.rewind(&as_named(&self.paths, &self.checkpoint.files));
+        }
+        pipeline.append_unless_said();
+        let options = options.within_limits();
+        let mut merger = Merger::new(plan(&pipeline, &options, &self.checkpoint, self.earlier.take()));
+        let first = merger.snapshot(RunState::Running, None, None);
+        let layout = Layout::new(pipeline.graph());
+        let board = Board::next(Arc::clone(&self.published), options.workers, layout, first);
+        let live = Live {
+            orders: self.orders.clone(),
+            news: ArrayQueue::new(limits::NEWS),
+            forgotten: ArrayQueue::new(limits::NEWS),
+        };
+        let mut shared = Shared::new(pipeline, options, board);
+        shared.window = Some(Window::new(shared.options.workers));
+        (shared.live, shared.deliveries) = (Some(live), Some(Deliveries::new()));
+        (shared, merger)
+    }
+}
+
+fn nothing_yet() -> Checkpoint {
+    let now = Timestamp::now();
+    Checkpoint { saved: now, since: now, files: Vec::new(), sinks: Vec::new(), totals: Totals::default() }
+}
+
+fn plan(pipeline: &Pipeline, options: &RunOptions, checkpoint: &Checkpoint, earlier: Earlier) -> MergerPlan {
+    let (sources, earlier) = earlier.map_or((None, None), |(sources, earlier)| (Some(sources), Some(earlier)));
+    MergerPlan {
+        graph: Arc::clone(pipeline.graph()),
+        mode: "follow",
+        workers: options.workers,
+        budget: options.observe_budget,
+        sources: sources.unwrap_or_default(),
+        base: Some(BaseTotals { since: checkpoint.since, totals: checkpoint.totals.clone() }),
+        earlier,
+    }
+}
+
+/// One an outlet, then one for dead letters: what is written, and what makes sure that it stays.
+type Opened = (Vec<Option<Output>>, Vec<Option<Written>>);
+
+/// Opens what is written, each file where the checkpoint says that it was.
+fn open_outputs(
+    shared: &Shared,
+    known: &Checkpoint,
+    read: BTreeSet<(u64, u64)>,
+    say: &Say<'_>,
+) -> Result<Opened, OpenError> {
+    let mut in_use = InUse::reading(read);
+    let (mut outputs, mut written) = (Vec::new(), Vec::new());
+    for (target, is_exact) in targets(shared) {
+        if matches!(target, SinkTarget::Http(_)) {
+            outputs.push(None);
+            written.push(None);
+            continue;
+        }
+        // Letters of earlier runs, and of other writers, are somebody's last copy: they are never taken back.
+        let marks = if is_exact { &known.sinks[..] } else { &[] };
+        let (output, doubt) = resume(&target, marks, &mut in_use)?;
+        doubt.iter().for_each(|doubt| say(doubt));
+        let error = |error| OpenError::Io { name: output.name().to_owned(), error };
+        let path = path_of(&target).map(std::path::absolute).transpose().map_err(error)?;
+        let kept = output.keep(path.as_deref()).map_err(error)?;
+        written.push(kept.map(|kept| Written::new(kept, path, is_exact, output.length().unwrap_or(0))));
+        outputs.push(Some(output));
+    }
+    Ok((outputs, written))
+}
+
+/// What is written, and whether exactly once: outlets, then dead letters.
+fn targets(shared: &Shared) -> Vec<(SinkTarget, bool)> {
+    let outlets = shared.outlets.iter().map(|outlet| (outlet.target.clone(), true));
+    outlets.chain(shared.letters_target().map(|target| (target, false))).collect()
+}
+
+fn path_of(target: &SinkTarget) -> Option<&Path> {
+    match target {
+        SinkTarget::File { path, .. } => Some(path),
+        SinkTarget::Stdout | SinkTarget::Http(_) => None,
+    }
+}
+
+/// Lets the workers run what the follower gives out. Returns how many blocks that was.
+fn run_live(
+    pool: &rayon::ThreadPool,
+    workers: &mut [Worker<'_>],
+    shared: &Shared,
+    (follower, names): (&mut Follower, &mut Vec<String>),
+    until_eof: bool,
+    say: &Say<'_>,
+) -> u64 {
+    let stream = Stream::new(workers.len());
+    let given = AtomicU64::new(0);
+    thread::scope(|scope| {
+        spawn(scope, "logweir-follow", || {
+            let mut feeder = Feeder { follower, names, stream: &stream, shared, given: &given, until_eof, say };
+            if catch_unwind(AssertUnwindSafe(|| feeder.run())).is_err() {
+                shared.give_up();
+            }
+            // Whatever happened: workers must not wait for more.
+            stream.finish();
+        });
+        each_worker(pool, shared, workers, |worker| {
+            worker.run_stream(&stream, 0, 0);
+        });
+    });
+    given.into_inner()
+}
+
+/// What the system says of a file that is not there.
+const ABSENT: &str = "No such file or directory";
+
+/// Hands what a follower gives out to the workers.
+struct Feeder<'s> {
+    follower: &'s mut Follower,
+    names: &'s mut Vec<String>,
+    stream: &'s Stream,
+    shared: &'s Shared,
+    given: &'s AtomicU64,
+    /// Nothing more will come.
+    until_eof: bool,
+    say: &'s Say<'s>,
+}
+
+impl Feeder<'_> {
+    fn run(&mut self) {
+        while !self.shared.is_draining() {
+            self.look();
+            match self.follower.next(Instant::now(), self.stream.buffer()) {
+                Some(block) => self.give(block),
+                None if self.until_eof && self.follower.is_at_end() => break,
+                None => self.follower.wait(limits::PUBLISH_INTERVAL / 2),
+            }
+        }
+        self.follower.end_segments();
+        self.tell();
+    }
+
+    fn look(&mut self) {
+        let forgotten: Vec<FileId> = std::iter::from_fn(|| self.live().forgotten.pop()).collect();
+        if !forgotten.is_empty() {
+            self.follower.acknowledge_forgotten(&forgotten);
+        }
+        self.follower.look(Instant::now());
+        self.tell();
+    }
+
+    /// Passes on what is new about sources; waits where the publisher is behind.
+    fn tell(&mut self) {
+        for mut news in self.follower.news() {
+            self.say(&news);
+            while let Err(refused) = self.live().news.push(news) {
+                if self.shared.is_stopping() {
+                    return;
+                }
+                news = refused;
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Says aloud what somebody should know who reads a log of ours.
+    fn say(&mut self, news: &SourceNews) {
+        let name = |source: SourceId| self.names.get(source as usize).map_or("?", String::as_str);
+        match news {
+            SourceNews::Added { path, .. } => self.names.push(path.clone()),
+            SourceNews::Limited { message } => (self.say)(message),
+            SourceNews::Failed { source, message, .. } => {
+                let hope = if self.until_eof || message != ABSENT { "" } else { "; it is waited for" };
+                (self.say)(&format!("{}: {message}{hope}", name(*source)));
+            }
+            SourceNews::Restored { source } => (self.say)(&format!("{}: can be read again", name(*source))),
+            _ => {}
+        }
+    }
+
+    fn live(&self) -> &Live {
+        self.shared.live.as_ref().expect("a follower's session")
+    }
+
+    /// Gives a block to the workers. While there is no room, sizes are still looked at, so that it is seen how far
+    /// behind it is.
+    fn give(&mut self, block: FollowBlock) {
+        let number = self.given.load(Ordering::Relaxed);
+        self.given.store(number + 1, Ordering::Relaxed);
+        let mut block = stream_block(number, block);
+        while let Err(refused) = self.stream.offer(block) {
+            if self.shared.is_stopping() {
+                return;
+            }
+            block = refused;
+            self.look();
+            self.stream.wait_for_room();
+        }
+    }
+}
+
+fn stream_block(number: u64, block: FollowBlock) -> StreamBlock {
+    StreamBlock {
+        number,
+        offset: block.offset,
+        bytes: block.bytes,
+        cut_bytes: block.cut_bytes,
+        rest: block.rest,
+        is_open: block.is_open,
+        source: Some(block.source),
+        places: Some(Box::new(Places { path: block.path, mark: block.mark, changes: block.changes })),
+        ..StreamBlock::default()
+    }
+}

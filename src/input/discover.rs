@@ -1,0 +1,333 @@
+//! From the paths that a user names to an ordered list of sources, before anything runs.
+//!
+//! What a directory or a glob turns up by chance may be left out, and is counted by reason; what the user named and
+//! cannot be read is said, and the rest goes on, as with grep and ripgrep. Nothing here waits: paths are looked at
+//! before they are opened, and opened without blocking. Reading is left to others.
+
+mod glob;
+mod head;
+mod open;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashMap, HashSet},
+    fs::{self, File, Metadata},
+    io,
+    os::{
+        fd::AsFd,
+        unix::fs::{FileExt, FileTypeExt, MetadataExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{FsWord, fstatfs};
+
+use super::{Access, Input};
+use crate::limits;
+pub(in crate::input) use glob::is_glob;
+pub(in crate::input) use head::Head;
+use head::MAGIC_BYTES;
+use open::is_stdin;
+
+pub(in crate::input) use open::open_at_once;
+pub use open::open_stream;
+pub(crate) use open::set_blocking;
+
+/// What a directory walk takes that it would leave out.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct DiscoverOptions {
+    /// Files and directories whose name begins with a dot.
+    pub hidden: bool,
+    /// Files with a NUL near their beginning.
+    pub binary: bool,
+    /// Directories behind symbolic links.
+    pub follow_links: bool,
+}
+
+/// What was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Discovered {
+    /// The sources, in the order of the paths, and below a directory by name.
+    pub inputs: Vec<Input>,
+    /// What was left out, by reason; only reasons that happened.
+    pub skipped: Vec<(&'static str, u64)>,
+    /// What cannot be read: each is a fault ([`crate::snapshot::FaultKind::Unreadable`]), and the others go on.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// A path that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// As the user named it, or as it was found below what the user named.
+    pub path: PathBuf,
+    /// Why, and where there is a way out, which. Does not name the path at its beginning.
+    pub message: String,
+}
+
+/// Finds the sources that `paths` name: files, directories, globs that no shell has expanded, `-` for standard input.
+#[must_use]
+pub fn discover(paths: &[PathBuf], options: DiscoverOptions) -> Discovered {
+    let mut search = Search::new(options);
+    for path in paths {
+        search.named(path);
+    }
+    search.finish()
+}
+
+/// The same, but `familiar` files are taken without being opened again, whatever their heads say by now.
+pub(in crate::input) fn discover_beside(
+    paths: &[PathBuf],
+    options: DiscoverOptions,
+    familiar: HashSet<Identity>,
+) -> Discovered {
+    let mut search = Search { familiar, ..Search::new(options) };
+    for path in paths {
+        search.named(path);
+    }
+    search.finish()
+}
+
+/// Device and inode.
+pub(in crate::input) type Identity = (u64, u64);
+
+/// How a path came to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    /// The user typed it.
+    Named,
+    /// The user typed a glob that matches it: as if the shell had expanded it, but for special files.
+    Glob,
+    /// It stands somewhere below a directory.
+    Walk,
+}
+
+/// Why something was left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Skip {
+    Hidden,
+    Binary,
+    Compressed,
+    SameFile,
+    Symlink,
+    Special,
+    Output,
+}
+
+impl Skip {
+    const NAMES: [&str; 7] = ["hidden", "binary", "compressed", "same_file", "symlink", "special", "output"];
+}
+
+/// A discovery under way.
+struct Search {
+    options: DiscoverOptions,
+    found: Discovered,
+    skipped: [u64; Skip::NAMES.len()],
+    /// Everything that is in `found.inputs`.
+    seen: HashSet<Identity>,
+    /// Files that somebody reads already.
+    familiar: HashSet<Identity>,
+    /// Per device: its files are made up by the kernel while they are read.
+    kernel_made: HashMap<u64, bool>,
+    /// The file that standard output goes to, if it is one.
+    output: Option<Identity>,
+    head: Vec<u8>,
+}
+
+impl Search {
+    fn new(options: DiscoverOptions) -> Self {
+        Self {
+            options,
+            found: Discovered::default(),
+            skipped: [0; Skip::NAMES.len()],
+            seen: HashSet::new(),
+            familiar: HashSet::new(),
+            kernel_made: HashMap::new(),
+            output: regular_identity(io::stdout()),
+            head: vec![0; limits::BINARY_PROBE_BYTES],
+        }
+    }
+
+    fn finish(mut self) -> Discovered {
+        self.found.skipped = Skip::NAMES.into_iter().zip(self.skipped).filter(|&(_, count)| count > 0).collect();
+        self.found
+    }
+
+    fn named(&mut self, path: &Path) {
+        if path.as_os_str() == "-" {
+            return self.stdin(path);
+        }
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => self.walk(path),
+            Ok(metadata) => self.file(path, &metadata, Choice::Named),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.missing(path, &error),
+            Err(error) => self.refuse(path, describe(&error)),
+        }
+    }
+
+    fn missing(&mut self, path: &Path, error: &io::Error) {
+        if fs::symlink_metadata(path).is_ok() {
+            self.refuse(path, "A symbolic link to something that does not exist");
+        } else if glob::is_glob(path) {
+            self.glob(path);
+        } else {
+            self.refuse(path, describe(error));
+        }
+    }
+
+    fn stdin(&mut self, path: &Path) {
+        match identify(io::stdin()) {
+            Ok(metadata) if metadata.is_dir() => self.refuse(path, "Standard input is a directory"),
+            Ok(metadata) => self.add(path, identity(&metadata), Access::Stream),
+            Err(error) => self.refuse(path, describe(&error)),
+        }
+    }
+
+    /// Takes anything but a directory.
+    fn file(&mut self, path: &Path, metadata: &Metadata, choice: Choice) {
+        if metadata.is_file() && self.familiar.contains(&identity(metadata)) {
+            self.add(path, identity(metadata), Access::Random { size: metadata.size(), identity: identity(metadata) });
+        } else if metadata.is_file() {
+            self.regular(path, choice);
+        } else if choice != Choice::Named {
+            self.skip(Skip::Special);
+        } else if metadata.file_type().is_socket() && !is_stdin(path) {
+            self.refuse(path, "A socket cannot be read by its name; pipe it in: socat … - | logweir run -");
+        } else {
+            self.add(path, identity(metadata), Access::Stream);
+        }
+    }
+
+    fn regular(&mut self, path: &Path, choice: Choice) {
+        // What was a file a moment ago may be a FIFO by now: look at what was really opened.
+        let opened = open_at_once(path).and_then(|file| Ok((file.metadata()?, file)));
+        match opened {
+            Err(error) => self.refuse(path, describe(&error)),
+            Ok((metadata, _)) if !metadata.is_file() => self.refuse(path, "Was replaced while it was looked at"),
+            Ok((metadata, _)) if self.seen.contains(&identity(&metadata)) => self.skip(Skip::SameFile),
+            Ok((metadata, _)) if self.is_own_output(&metadata, choice) => self.skip(Skip::Output),
+            Ok((metadata, file)) if self.is_kernel_made(&file, metadata.dev()) => {
+                // Not even looked into: reading some of them consumes what is read, and others block.
+                match choice {
+                    Choice::Named => self.add(path, identity(&metadata), Access::Stream),
+                    Choice::Glob | Choice::Walk => self.skip(Skip::Special),
+                }
+            }
+            Ok((metadata, file)) => self.plain(path, &metadata, &file, choice),
+        }
+    }
+
+    /// A regular file of a real file system: its head decides.
+    fn plain(&mut self, path: &Path, metadata: &Metadata, file: &File, choice: Choice) {
+        let wanted = if choice == Choice::Walk { limits::BINARY_PROBE_BYTES } else { MAGIC_BYTES };
+        let read = match read_head(file, &mut self.head[..wanted]) {
+            Ok(read) => read,
+            Err(error) => return self.refuse(path, describe(&error)),
+        };
+        let head = Head::of(&self.head[..read]);
+        match (head, choice) {
+            (Head::Compressed(..), Choice::Walk) => self.skip(Skip::Compressed),
+            (Head::Binary, Choice::Walk) if !self.options.binary => self.skip(Skip::Binary),
+            (head, _) => match head.refusal(path) {
+                Some(message) => self.refuse(path, message),
+                None => self.add(path, identity(metadata), access(metadata, read)),
+            },
+        }
+    }
+
+    fn add(&mut self, path: &Path, identity: Identity, access: Access) {
+        if self.seen.insert(identity) {
+            self.found.inputs.push(Input { path: path.to_owned(), access });
+        } else {
+            self.skip(Skip::SameFile);
+        }
+    }
+
+    fn skip(&mut self, reason: Skip) {
+        self.skipped[reason as usize] += 1;
+    }
+
+    fn refuse(&mut self, path: &Path, message: impl Into<String>) {
+        self.found.unreadable.push(Unreadable { path: path.to_owned(), message: message.into() });
+    }
+
+    /// `logweir run --print … logs > logs/out`: reading what we write would never end well. Where the user named it,
+    /// it is the sink that refuses.
+    fn is_own_output(&self, metadata: &Metadata, choice: Choice) -> bool {
+        choice != Choice::Named && self.output == Some(identity(metadata))
+    }
+
+    fn is_kernel_made(&mut self, file: &File, device: u64) -> bool {
+        *self.kernel_made.entry(device).or_insert_with(|| is_on_kernel_file_system(file))
+    }
+}
+
+/// A file that says it is empty and is not does not know its size (seen with FUSE).
+fn access(metadata: &Metadata, head_bytes: usize) -> Access {
+    match metadata.size() {
+        0 if head_bytes > 0 => Access::Stream,
+        size => Access::Random { size, identity: identity(metadata) },
+    }
+}
+
+fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino())
+}
+
+fn identify(descriptor: impl AsFd) -> io::Result<Metadata> {
+    File::from(descriptor.as_fd().try_clone_to_owned()?).metadata()
+}
+
+fn regular_identity(descriptor: impl AsFd) -> Option<Identity> {
+    identify(descriptor).ok().filter(Metadata::is_file).map(|metadata| identity(&metadata))
+}
+
+/// Sizes are 0 or invented there, nothing can be mapped, and reads may block.
+pub(in crate::input) fn is_on_kernel_file_system(file: &File) -> bool {
+    // proc, sysfs, debugfs, tracefs, securityfs, cgroup, cgroup2, configfs, pstore, bpf: linux/magic.h.
+    const MAGICS: [u32; 10] = [
+        0x9fa0,
+        0x6265_6572,
+        0x6462_6720,
+        0x7472_6163,
+        0x7363_6673,
+        0x0027_e0eb,
+        0x6367_7270,
+        0x6265_6570,
+        0x6165_676c,
+        0xcafe_4a11,
+    ];
+    fstatfs(file).is_ok_and(|found| MAGICS.iter().any(|&magic| found.f_type == magic as FsWord))
+}
+
+/// What others write there is seen late, and what is open may go away.
+pub(in crate::input) fn is_on_nfs(file: &File) -> bool {
+    // linux/magic.h.
+    const NFS: u32 = 0x6969;
+    fstatfs(file).is_ok_and(|found| found.f_type == NFS as FsWord)
+}
+
+/// Fills `head` as far as the file reaches.
+fn read_head(file: &File, head: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < head.len() {
+        match file.read_at(&mut head[filled..], filled as u64) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// What the system said, without the number that Rust puts behind it.
+pub(crate) fn describe(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.split_once(" (os error ") {
+        Some((words, _)) => words.to_owned(),
+        None => text,
+    }
+}

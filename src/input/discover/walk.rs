@@ -1,0 +1,78 @@
+//! Directories: everything below, in the order of names, without loops.
+
+use std::{collections::HashSet, fs, io, path::Path};
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::{Choice, Search, Skip, describe, identity};
+
+impl Search {
+    /// Takes the files below `root`.
+    pub(super) fn walk(&mut self, root: &Path) {
+        let walk = WalkDir::new(root).follow_links(self.options.follow_links).sort_by_file_name();
+        let mut entries = walk.into_iter();
+        let mut entered = HashSet::new();
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    self.walk_error(root, &error);
+                    continue;
+                }
+            };
+            let is_directory = entry.file_type().is_dir();
+            if let Some(reason) = self.reason_to_skip(&entry, &mut entered) {
+                self.skip(reason);
+                if is_directory {
+                    entries.skip_current_dir();
+                }
+            } else if !is_directory && entry.depth() > 0 {
+                self.walked(&entry);
+            }
+        }
+    }
+
+    fn reason_to_skip(&self, entry: &DirEntry, entered: &mut HashSet<(u64, u64)>) -> Option<Skip> {
+        if entry.depth() > 0 && is_hidden(entry) && !self.options.hidden {
+            return Some(Skip::Hidden);
+        }
+        // walkdir ends loops, but a few links that cross make a great many ways to one directory.
+        if self.options.follow_links && entry.file_type().is_dir() {
+            let metadata = entry.metadata().ok()?;
+            return (!entered.insert(identity(&metadata))).then_some(Skip::Symlink);
+        }
+        None
+    }
+
+    fn walked(&mut self, entry: &DirEntry) {
+        match fs::metadata(entry.path()) {
+            // Directories proper are entered before they get here: this one stands behind a link.
+            Ok(metadata) if metadata.is_dir() => self.skip(Skip::Symlink),
+            Ok(metadata) => self.file(entry.path(), &metadata, Choice::Walk),
+            Err(_) if entry.path_is_symlink() => self.skip(Skip::Symlink),
+            Err(error) => self.refuse(entry.path(), describe(&error)),
+        }
+    }
+
+    pub(super) fn walk_error(&mut self, root: &Path, error: &walkdir::Error) {
+        if error.loop_ancestor().is_some() {
+            return self.skip(Skip::Symlink);
+        }
+        let path = error.path().unwrap_or(root);
+        if leads_nowhere(path) {
+            return self.skip(Skip::Symlink);
+        }
+        let message = error.io_error().map_or_else(|| error.to_string(), describe);
+        self.refuse(path, message);
+    }
+}
+
+pub(super) fn is_hidden(entry: &DirEntry) -> bool {
+    entry.file_name().as_encoded_bytes().starts_with(b".")
+}
+
+/// A link to nothing, or one that leads back to itself: left over, as links are; nothing that somebody wanted read.
+fn leads_nowhere(path: &Path) -> bool {
+    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    is_link && fs::metadata(path).is_err_and(|error| error.kind() != io::ErrorKind::PermissionDenied)
+}

@@ -1,0 +1,313 @@
+//! Looking around: what is there, what is new, what has changed.
+
+use std::{
+    fs::File,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use super::{
+    Follower, From, Key, PlaceChange,
+    catalog::{Found, FoundFile},
+    identity::file_id,
+    rotation::{Ending, Places},
+    tail::Tail,
+    tracked::{Seen, Tracked, Trouble, later},
+};
+use crate::{
+    input::{
+        describe,
+        discover::{is_on_nfs, open_at_once},
+    },
+    limits,
+    metrics::SourceNews,
+    record::SourceId,
+};
+
+impl Follower {
+    /// Looks at all files whose time has come.
+    pub(super) fn look_at_files(&mut self, now: Instant) {
+        let due: Vec<Key> =
+            self.files.iter().filter(|(_, tracked)| tracked.next_look <= now).map(|(&key, _)| key).collect();
+        for key in due {
+            self.look_at(key, now);
+        }
+        self.bound_held();
+        let next = self.files.values().map(|tracked| tracked.next_look).min();
+        self.next_look = next.unwrap_or_else(|| later(now, limits::LOOK_INTERVAL));
+    }
+
+    fn look_at(&mut self, key: Key, now: Instant) {
+        if self.files.get(&key).is_some_and(|tracked| tracked.trouble.is_some()) {
+            return self.reopen(key);
+        }
+        let Some(tracked) = self.files.get_mut(&key) else { return };
+        match measure(tracked) {
+            Ok((seen, stands)) => {
+                if !stands {
+                    self.next_scan = now;
+                }
+                self.seen(key, seen);
+            }
+            Err(error) => self.cannot_read(key, &error),
+        }
+    }
+
+    fn seen(&mut self, key: Key, seen: Seen) {
+        let now = self.now;
+        let Some(tracked) = self.files.get_mut(&key) else { return };
+        let has_grown = seen.size > tracked.seen.size;
+        let has_changed = tracked.note(seen, now);
+        if has_changed {
+            tracked.is_drained = false;
+            self.queue.push(key);
+        }
+        if let Some(leaving) = tracked.leaving {
+            if has_grown {
+                tracked.leaving = Some(now);
+                tracked.ends = false;
+            } else if now.saturating_duration_since(leaving) >= limits::GRACE_TIME {
+                tracked.ends = true;
+                self.queue.push(key);
+            }
+        }
+        tracked.next_look = tracked.look_again(now);
+        if let Some(after) = self.options.partial_after
+            && let Some(since) = tracked.partial_since
+        {
+            let due = later(since, after);
+            if due <= now {
+                self.queue.push(key);
+            } else {
+                tracked.next_look = tracked.next_look.min(due);
+            }
+        }
+    }
+
+    /// Tries to open a file again that could not be read.
+    fn reopen(&mut self, key: Key) {
+        let now = self.now;
+        let Some(tracked) = self.files.get_mut(&key) else { return };
+        let opened = open_at_once(&tracked.path).and_then(|file| Ok((file_id(&file)?, file)));
+        match opened {
+            Ok((id, file)) if id == tracked.tail.id => {
+                // What can be opened cannot always be read: it is in trouble until something was.
+                tracked.file = Some(file);
+                tracked.is_drained = false;
+                tracked.next_look = later(now, limits::LOOK_INTERVAL);
+                self.queue.push(key);
+            }
+            // Another file has taken its place, and is found by the next scan.
+            Ok(_) => self.vanished(key),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.vanished(key),
+            Err(_) => {
+                let trouble = Trouble::next(tracked.trouble, now);
+                tracked.trouble = Some(trouble);
+                tracked.next_look = trouble.retry_at;
+            }
+        }
+    }
+
+    fn vanished(&mut self, key: Key) {
+        self.next_scan = self.now;
+        if let Some(tracked) = self.files.get(&key) {
+            self.sources.restore(tracked.source);
+            self.sources.news.push(SourceNews::Gone { source: tracked.source });
+        }
+        self.finish(key, Ending::Vanished);
+    }
+
+    /// Looks what is at the paths that are followed.
+    pub(super) fn scan(&mut self, now: Instant) {
+        self.last_scan = Some(now);
+        self.next_scan = later(now, limits::LOOK_INTERVAL);
+        let mut familiar = self.identities();
+        familiar.extend(self.known.iter().map(|known| (known.mark.id.device, known.mark.id.inode)));
+        let found = self.catalog.find(&familiar);
+        let places = places(&found);
+        let keys: Vec<Key> = self.files.keys().copied().collect();
+        for key in keys {
+            self.check_path(key, &places);
+        }
+        self.admit_all(&found);
+        self.tell_troubles(&found);
+        self.update_watch(&found);
+    }
+
+    /// Takes the files that are not followed yet.
+    pub(super) fn admit_all(&mut self, found: &Found) {
+        let followed = self.identities();
+        let mut new: Vec<&FoundFile> = found.files.iter().filter(|file| !followed.contains(&file.identity)).collect();
+        let wanted = self.files.values().filter(|tracked| tracked.is_wanted).count();
+        let room = self.options.max_files.saturating_sub(wanted);
+        if new.len() > room {
+            self.tell_too_many(new.len() - room);
+            new = latest(new, room);
+        }
+        let places = places(found);
+        for file in new {
+            self.admit(file, &places);
+        }
+    }
+
+    fn tell_too_many(&mut self, left_out: usize) {
+        if !std::mem::replace(&mut self.said_too_many, true) {
+            let most = self.options.max_files;
+            let message = format!(
+                "only {most} files are followed at once; {left_out} are left out, those that changed longest ago: name \
+                 fewer, or raise --max-files"
+            );
+            self.sources.news.push(SourceNews::Limited { message });
+        }
+    }
+
+    fn tell_nfs(&mut self, path: &Path) {
+        if !std::mem::replace(&mut self.said_nfs, true) {
+            let message = format!(
+                "{}: on a network file system (NFS): what other machines write is seen late, and not every rotation can \
+                 be told; follow files where they are written, if that can be",
+                path.display()
+            );
+            self.sources.news.push(SourceNews::Limited { message });
+        }
+    }
+
+    fn admit(&mut self, found: &FoundFile, places: &Places) {
+        let source = self.sources.number(&found.path, found.identity);
+        let opened = open_at_once(&found.path).and_then(|file| Ok((file.metadata()?, file_id(&file)?, file)));
+        let (id, file) = match opened {
+            Ok((metadata, id, file)) if metadata.is_file() => (id, file),
+            // Replaced since it was found: the next scan sees what it is now.
+            Ok(_) => return,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
+            Err(error) => return self.sources.fail(source, describe(&error)),
+        };
+        if self.is_open(id) {
+            return;
+        }
+        match self.first_place(&found.path, &file, id, source) {
+            Ok(tail) => {
+                self.sources.restore(source);
+                self.take_missed(source, places);
+                self.register(source, found.path.clone(), file, tail);
+            }
+            Err(error) => self.sources.fail(source, describe(&error)),
+        }
+    }
+
+    /// Where to begin in a file that was just opened.
+    fn first_place(
+        &mut self,
+        path: &Path,
+        file: &File,
+        id: crate::place::FileId,
+        source: SourceId,
+    ) -> std::io::Result<Tail> {
+        if let Some(known) = self.remembered(id) {
+            if let Some(tail) = Tail::proven(file, id, &known.mark)? {
+                self.forget_remembered(id);
+                return Ok(tail);
+            }
+            self.forget_remembered(id);
+            self.sources.news.push(SourceNews::Truncated { source, lost: None });
+            let mut tail = Tail::new(id);
+            tail.restart();
+            return Ok(tail);
+        }
+        if !self.at_start || self.successors.contains(path) {
+            return Ok(Tail::new(id));
+        }
+        match self.options.from {
+            From::Start => Ok(Tail::new(id)),
+            From::End => Tail::at_last_lines(file, id, 0, self.caps.record_bytes_max as u64),
+            From::LastLines(lines) => Tail::at_last_lines(file, id, lines, limits::LAST_LINES_BYTES),
+        }
+    }
+
+    /// Begins to read a file, behind the one that came before it into the same source.
+    pub(super) fn register(&mut self, source: SourceId, path: PathBuf, file: File, tail: Tail) -> Key {
+        let key = self.next_key;
+        self.next_key += 1;
+        if is_on_nfs(&file) {
+            self.tell_nfs(&path);
+        }
+        let mut tracked = Tracked::new(source, path, file, tail, self.now);
+        let before = self.sources.succeed(source, key, tracked.identity());
+        tracked.after = before.filter(|before| self.files.contains_key(before));
+        self.next_look = self.next_look.min(tracked.next_look);
+        self.files.insert(key, tracked);
+        self.place(key);
+        let orphans = std::mem::take(&mut self.orphans);
+        let (here, others): (Vec<_>, Vec<_>) = orphans.into_iter().partition(|&(other, _)| other == source);
+        self.orphans = others;
+        self.changes.extend(here.into_iter().map(|(_, id)| PlaceChange::Forgotten(id)));
+        self.queue.push(key);
+        key
+    }
+
+    /// Says what cannot be read, and what can be read again.
+    pub(super) fn tell_troubles(&mut self, found: &Found) {
+        for entry in &found.unreadable {
+            // A file that is read, and has just been replaced: the next scan finds the other one.
+            let is_read = |tracked: &Tracked| tracked.path == entry.path && tracked.leaving.is_none();
+            // Between a rename and the file that comes next, the name is free for a moment.
+            let rotated = self.sources.get(&entry.path);
+            let is_rotated = |tracked: &Tracked| Some(tracked.source) == rotated && tracked.leaving.is_some();
+            if self.files.values().any(|tracked| is_read(tracked) || is_rotated(tracked)) {
+                continue;
+            }
+            let source = self.sources.number(&entry.path, (0, 0));
+            self.sources.fail(source, entry.message.clone());
+        }
+        let over: Vec<SourceId> = self
+            .sources
+            .in_trouble()
+            .filter(|(source, path)| {
+                let is_file = self.files.values().any(|tracked| tracked.source == *source);
+                !is_file && !found.unreadable.iter().any(|entry| entry.path == ***path)
+            })
+            .map(|(source, _)| source)
+            .collect();
+        // What is there, but cannot be opened, was said when that was tried.
+        let found_paths = |source: SourceId| {
+            let path = self.sources.path(source);
+            found.files.iter().any(|file| file.path == *path)
+        };
+        let over: Vec<SourceId> = over.into_iter().filter(|&source| !found_paths(source)).collect();
+        for source in over {
+            self.sources.restore(source);
+        }
+    }
+}
+
+/// How a file looks now, and whether it stands where it stood.
+fn measure(tracked: &Tracked) -> std::io::Result<(Seen, bool)> {
+    let at_path = if tracked.leaving.is_none() { Some(std::fs::metadata(&tracked.path)) } else { None };
+    let stands = match at_path {
+        None => true,
+        Some(Ok(metadata)) if (metadata.dev(), metadata.ino()) == tracked.identity() => {
+            return Ok((Seen::of(&metadata), true));
+        }
+        Some(Ok(_)) => false,
+        Some(Err(error)) => error.kind() != std::io::ErrorKind::NotFound,
+    };
+    let metadata = tracked.file.as_ref().map(File::metadata).transpose()?;
+    Ok((metadata.map_or(tracked.seen, |metadata| Seen::of(&metadata)), stands))
+}
+
+/// Where the files are that were found.
+pub(super) fn places(found: &Found) -> Places {
+    found.files.iter().map(|file| (file.identity, file.path.clone())).collect()
+}
+
+/// The `room` files that changed last, in their order.
+fn latest(files: Vec<&FoundFile>, room: usize) -> Vec<&FoundFile> {
+    let modified = |file: &FoundFile| std::fs::metadata(&file.path).and_then(|metadata| metadata.modified()).ok();
+    let mut dated: Vec<(Option<std::time::SystemTime>, usize)> =
+        files.iter().enumerate().map(|(number, file)| (modified(file), number)).collect();
+    dated.sort_by(|one, other| other.0.cmp(&one.0).then(one.1.cmp(&other.1)));
+    let mut kept: Vec<usize> = dated.into_iter().take(room).map(|(_, number)| number).collect();
+    kept.sort_unstable();
+    kept.into_iter().map(|number| files[number]).collect()
+}

@@ -1,0 +1,113 @@
+//! The sources that a follower has numbered, and the news about them.
+
+use std::{
+    collections::HashMap,
+    ops::Range,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use super::{Key, rotation::Age};
+use crate::{fault::FaultKind, metrics::SourceNews, record::SourceId};
+
+/// All sources, and what was not told about them yet.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    list: Vec<Source>,
+    by_path: HashMap<PathBuf, SourceId>,
+    pub(super) news: Vec<SourceNews>,
+}
+
+#[derive(Debug)]
+struct Source {
+    path: Arc<Path>,
+    /// The file that came last, and whether there was one.
+    last: Option<Key>,
+    /// How old the last file was when it was closed.
+    last_age: Option<Age>,
+    had_file: bool,
+    trouble: Option<String>,
+}
+
+impl Sources {
+    /// The number for `path`, which gets one if it has none; `identity` is told about a new one.
+    pub(super) fn number(&mut self, path: &Path, identity: (u64, u64)) -> SourceId {
+        if let Some(&source) = self.by_path.get(path) {
+            return source;
+        }
+        let source = self.list.len() as SourceId;
+        self.by_path.insert(path.to_owned(), source);
+        self.list.push(Source { path: path.into(), last: None, last_age: None, had_file: false, trouble: None });
+        self.news.push(SourceNews::Added { source, path: path.to_string_lossy().into_owned(), identity });
+        source
+    }
+
+    /// The source that `path` has a number for.
+    pub(super) fn get(&self, path: &Path) -> Option<SourceId> {
+        self.by_path.get(path).copied()
+    }
+
+    pub(super) fn path(&self, source: SourceId) -> Arc<Path> {
+        self.list[source as usize].path.clone()
+    }
+
+    /// A source, where it does not matter which.
+    pub(super) fn any(&self) -> (SourceId, Arc<Path>) {
+        (0, self.list.first().map_or_else(|| Path::new("").into(), |source| source.path.clone()))
+    }
+
+    /// Notes that the file `key` came to `source`; returns the one that came before it.
+    pub(super) fn succeed(&mut self, source: SourceId, key: Key, identity: (u64, u64)) -> Option<Key> {
+        let entry = &mut self.list[source as usize];
+        if entry.had_file {
+            self.news.push(SourceNews::Rotated { source, identity });
+        }
+        entry.had_file = true;
+        entry.last.replace(key)
+    }
+
+    pub(super) fn last_age(&self, source: SourceId) -> Option<Age> {
+        self.list[source as usize].last_age
+    }
+
+    pub(super) fn set_last_age(&mut self, source: SourceId, age: Option<Age>) {
+        self.list[source as usize].last_age = age;
+    }
+
+    pub(super) fn set_last(&mut self, source: SourceId, key: Key) {
+        self.list[source as usize].last = Some(key);
+    }
+
+    /// The file of `source` that came last.
+    pub(super) fn last(&self, source: SourceId) -> Option<Key> {
+        self.list[source as usize].last
+    }
+
+    pub(super) fn segment(&mut self, source: SourceId, segment: Range<u64>) {
+        if !segment.is_empty() {
+            self.news.push(SourceNews::Segment { source, start: segment.start, end: segment.end });
+        }
+    }
+
+    /// Says that `source` cannot be read, unless that was said.
+    pub(super) fn fail(&mut self, source: SourceId, message: String) {
+        let trouble = &mut self.list[source as usize].trouble;
+        if trouble.as_ref() != Some(&message) {
+            *trouble = Some(message.clone());
+            self.news.push(SourceNews::Failed { source, kind: FaultKind::Unreadable, message });
+        }
+    }
+
+    /// Says that `source` can be read again, if it was said that it cannot.
+    pub(super) fn restore(&mut self, source: SourceId) {
+        if self.list[source as usize].trouble.take().is_some() {
+            self.news.push(SourceNews::Restored { source });
+        }
+    }
+
+    /// Paths of the sources that cannot be read and have no file.
+    pub(super) fn in_trouble(&self) -> impl Iterator<Item = (SourceId, &Arc<Path>)> {
+        let troubled = (0..).zip(&self.list).filter(|(_, source)| source.trouble.is_some());
+        troubled.map(|(number, source)| (number, &source.path))
+    }
+}

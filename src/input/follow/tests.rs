@@ -1,0 +1,9 @@
+//! Cases: one for every way in which files were seen to behave, with a made-up time.
+
+mod support;
+
+mod cases;
+mod finding;
+mod model;
+mod restarts;
+mod turns;

@@ -1,0 +1,430 @@
+//! Random lives of a log against what was written into it: each line once, in order; and where a file was truncated or
+//! removed, nothing lost but what was in it then, and that said.
+//!
+//! `LOGWEIR_SEQUENCES` says how many lives, `LOGWEIR_SEED` which one.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::{self, File, OpenOptions},
+    io::Write,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+
+use super::{
+    super::{FollowBlock, FollowOptions, Follower, From},
+    support::{assert_tiled, fold},
+};
+use crate::{metrics::SourceNews, place::KnownFile};
+
+/// What is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    File,
+    Folder,
+    Glob,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Append,
+    Partial,
+    Rename,
+    RenameLate,
+    CopyTruncate,
+    Truncate,
+    Delete,
+    Recreate,
+    Crash,
+    Stop,
+    Start,
+    Rewind,
+    Look,
+    Wait,
+}
+
+/// A log, its writer, and who follows it.
+struct Life {
+    rng: Rng,
+    folder: tempfile::TempDir,
+    shape: Shape,
+    options: FollowOptions,
+    now: Instant,
+    writer: Option<File>,
+    /// Number of the file that is written.
+    file: u32,
+    line: u32,
+    /// The beginning of a line that was written.
+    partial: String,
+    /// Lines of each file, in order.
+    written: BTreeMap<u32, Vec<u32>>,
+    /// Lines that stood in a file when it was truncated or removed.
+    endangered: BTreeSet<u32>,
+    rotations: u32,
+    follower: Option<Follower>,
+    /// Blocks that are not acknowledged, and those that are.
+    open: Vec<FollowBlock>,
+    closed: Vec<FollowBlock>,
+    known: Vec<KnownFile>,
+    news: Vec<SourceNews>,
+    /// All that one follower gave out and said.
+    given: Vec<(u32, u64, u64)>,
+    log: Vec<Action>,
+}
+
+impl Life {
+    fn new(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let folder = tempfile::tempdir().unwrap();
+        let shape = [Shape::File, Shape::Folder, Shape::Glob][rng.usize(0..3)];
+        let path = match shape {
+            Shape::File => folder.path().join("app.log"),
+            Shape::Folder => folder.path().to_owned(),
+            Shape::Glob => folder.path().join("*.log"),
+        };
+        let options = FollowOptions {
+            paths: vec![path],
+            from: if rng.bool() { From::Start } else { From::End },
+            poll_only: rng.u8(0..4) > 0,
+            block_bytes: rng.usize(1..200),
+            ..FollowOptions::default()
+        };
+        let now = Instant::now();
+        let mut life = Self {
+            rng,
+            folder,
+            shape,
+            options,
+            now,
+            writer: None,
+            file: 0,
+            line: 0,
+            partial: String::new(),
+            written: BTreeMap::new(),
+            endangered: BTreeSet::new(),
+            rotations: 0,
+            follower: None,
+            open: Vec::new(),
+            closed: Vec::new(),
+            known: Vec::new(),
+            news: Vec::new(),
+            given: Vec::new(),
+            log: Vec::new(),
+        };
+        life.reopen();
+        life.start();
+        life.acknowledge(usize::MAX);
+        life
+    }
+
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("app.log")
+    }
+
+    /// The writer opens its path anew.
+    fn reopen(&mut self) {
+        let file = OpenOptions::new().append(true).create(true).open(self.path()).unwrap();
+        self.writer = Some(file);
+        self.file += 1;
+    }
+
+    fn write(&mut self, text: &str) {
+        self.writer.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    fn append(&mut self) {
+        for _ in 0..self.rng.u32(1..6) {
+            let rest = if self.partial.is_empty() { self.new_line() } else { std::mem::take(&mut self.partial) };
+            self.write(&rest);
+            self.written.entry(self.file).or_default().push(self.line);
+        }
+    }
+
+    fn new_line(&mut self) -> String {
+        self.line += 1;
+        let filling = "x".repeat(self.rng.usize(0..60));
+        format!("{}:{}:{filling}\n", self.file, self.line)
+    }
+
+    fn write_partial(&mut self) {
+        if self.partial.is_empty() {
+            let line = self.new_line();
+            let cut = self.rng.usize(1..line.len());
+            self.write(&line[..cut]);
+            self.partial = line[cut..].to_owned();
+        }
+    }
+
+    /// What is begun must be ended before the file is left: a torn line is a line that nobody can tell.
+    fn end_partial(&mut self) {
+        if !self.partial.is_empty() {
+            let rest = std::mem::take(&mut self.partial);
+            self.write(&rest);
+            self.written.entry(self.file).or_default().push(self.line);
+        }
+    }
+
+    fn shift(&mut self) {
+        for number in (1..=self.rotations).rev() {
+            let name = |number: u32| self.folder.path().join(format!("app.{number}.log"));
+            if name(number).exists() {
+                fs::rename(name(number), name(number + 1)).unwrap();
+            }
+        }
+        self.rotations += 1;
+    }
+
+    fn rename(&mut self, is_late: bool) {
+        if !self.path().exists() {
+            return self.reopen();
+        }
+        self.shift();
+        fs::rename(self.path(), self.folder.path().join("app.1.log")).unwrap();
+        if is_late {
+            if self.rng.bool() {
+                self.take_within(0..1_000);
+            }
+            self.append();
+        }
+        self.end_partial();
+        self.reopen();
+    }
+
+    fn endanger(&mut self) {
+        let lines = self.written.get(&self.file).cloned().unwrap_or_default();
+        self.endangered.extend(lines);
+        self.endangered.insert(self.line);
+        self.partial.clear();
+    }
+
+    fn truncate(&mut self, copies: bool) {
+        self.end_partial();
+        self.endanger();
+        if copies && self.shape == Shape::File {
+            self.shift();
+            self.copy_to(&self.folder.path().join("app.1.log"));
+        }
+        self.writer.as_ref().unwrap().set_len(0).unwrap();
+        self.file += 1;
+    }
+
+    /// A second ago: all that is done here is done within one tick of the clock that files are stamped by.
+    fn copy_to(&self, path: &Path) {
+        if fs::copy(self.path(), path).is_ok() {
+            let file = File::options().append(true).open(path).unwrap();
+            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(1)).unwrap();
+        }
+    }
+
+    fn delete(&mut self) {
+        self.end_partial();
+        self.endanger();
+        let _ = fs::remove_file(self.path());
+        self.writer = None;
+        self.reopen();
+    }
+
+    fn start(&mut self) {
+        if self.follower.is_none() {
+            self.follower = Some(Follower::new(self.options.clone(), &self.known, self.now).unwrap());
+            self.take(Duration::ZERO);
+        }
+    }
+
+    /// Ends the follower; what was given out and not acknowledged was for nothing.
+    fn stop(&mut self) {
+        let open = self.open.len();
+        let acknowledged = if open == 0 { 0 } else { self.rng.usize(0..=open) };
+        self.acknowledge(acknowledged);
+        self.open.clear();
+        self.check_tiles();
+        self.follower = None;
+    }
+
+    fn check_tiles(&mut self) {
+        let Some(follower) = &mut self.follower else { return };
+        follower.end_segments();
+        self.news.extend(follower.news());
+        let block = |&(source, start, end): &(u32, u64, u64)| FollowBlock {
+            source,
+            path: Path::new("").into(),
+            offset: start,
+            bytes: Vec::new(),
+            cut_bytes: end - start,
+            rest: None,
+            is_open: false,
+            mark: None,
+            changes: Vec::new(),
+        };
+        let blocks: Vec<FollowBlock> = self.given.iter().map(block).collect();
+        assert_tiled(&blocks, &self.news);
+        self.given.clear();
+        self.news.clear();
+    }
+
+    fn rewind(&mut self) {
+        if self.follower.is_none() {
+            return;
+        }
+        let acknowledged = self.rng.usize(0..=self.open.len());
+        self.acknowledge(acknowledged);
+        self.open.clear();
+        let known = self.known.clone();
+        self.follower.as_mut().unwrap().rewind(&known);
+    }
+
+    fn acknowledge(&mut self, blocks: usize) {
+        let blocks: Vec<FollowBlock> = self.open.drain(..blocks.min(self.open.len())).collect();
+        self.known = fold(&self.known, &blocks);
+        let forgotten: Vec<_> = blocks.iter().flat_map(|block| &block.changes).filter_map(forgotten).collect();
+        if let Some(follower) = &mut self.follower {
+            follower.acknowledge_forgotten(&forgotten);
+        }
+        self.closed.extend(blocks);
+    }
+
+    fn take_within(&mut self, ms: std::ops::Range<u64>) {
+        let ms = self.rng.u64(ms);
+        self.take(Duration::from_millis(ms));
+    }
+
+    fn take(&mut self, time: Duration) {
+        self.now += time;
+        let Some(follower) = &mut self.follower else { return };
+        follower.look(self.now);
+        for _ in 0..10_000 {
+            self.now += Duration::from_millis(6);
+            let block = follower.next(self.now, Vec::new());
+            if let Some(block) = block {
+                let end = block.offset + block.bytes.len() as u64 + block.cut_bytes;
+                self.given.push((block.source, block.offset, end));
+                self.open.push(block);
+            } else if follower.queue.is_empty() {
+                break;
+            }
+        }
+        self.news.extend(follower.news());
+        if self.rng.u8(0..3) == 0 {
+            let some = self.rng.usize(0..=self.open.len());
+            self.acknowledge(some);
+        }
+    }
+
+    /// Lets it be known that a file is gone: who is not there when it goes, and when the next one is rotated, cannot know
+    /// that they belong together.
+    fn settle(&mut self) {
+        self.take(Duration::from_millis(1_100));
+        self.acknowledge(usize::MAX);
+    }
+
+    fn act(&mut self, action: Action) {
+        self.log.push(action);
+        match action {
+            Action::Append => self.append(),
+            Action::Partial => self.write_partial(),
+            Action::Rename => self.rename(false),
+            Action::RenameLate => self.rename(true),
+            Action::CopyTruncate => self.truncate(true),
+            Action::Truncate => self.truncate(false),
+            Action::Delete => {
+                self.start();
+                self.delete();
+                self.settle();
+            }
+            Action::Recreate => {
+                self.stop();
+                self.delete();
+                self.append();
+                self.start();
+                self.settle();
+            }
+            Action::Crash => {
+                self.stop();
+                self.start();
+            }
+            Action::Stop => self.stop(),
+            Action::Start => self.start(),
+            Action::Rewind => self.rewind(),
+            Action::Look => self.take_within(0..900),
+            Action::Wait => self.take_within(1_000..4_000),
+        }
+    }
+
+    /// Ends everything and looks what came.
+    fn end(&mut self) {
+        self.end_partial();
+        self.start();
+        for _ in 0..4 {
+            self.take(Duration::from_millis(1_500));
+        }
+        self.acknowledge(usize::MAX);
+        self.check_tiles();
+        self.check_lines();
+    }
+
+    fn check_lines(&self) {
+        let bytes: Vec<u8> = self.closed.iter().flat_map(|block| block.bytes.clone()).collect();
+        let text = String::from_utf8(bytes).unwrap();
+        let mut come = BTreeMap::<u32, Vec<u32>>::new();
+        for line in text.lines() {
+            let mut parts = line.split(':').map(|part| part.parse::<u32>().unwrap_or(0));
+            let (file, line) = (parts.next().unwrap(), parts.next().unwrap_or(0));
+            come.entry(file).or_default().push(line);
+        }
+        for (file, written) in &self.written {
+            let come = come.get(file).cloned().unwrap_or_default();
+            let may_miss = |line: &u32| self.endangered.contains(line) && !come.contains(line);
+            let expected: Vec<u32> = written.iter().copied().filter(|line| !may_miss(line)).collect();
+            assert_eq!(come, expected, "of file {file}: {:?} {:?}", self.shape, self.log);
+        }
+    }
+}
+
+fn forgotten(change: &super::super::PlaceChange) -> Option<crate::place::FileId> {
+    match change {
+        super::super::PlaceChange::Forgotten(id) => Some(*id),
+        _ => None,
+    }
+}
+
+fn live(seed: u64) {
+    use Action::{
+        Append, CopyTruncate, Crash, Delete, Look, Partial, Recreate, Rename, RenameLate, Rewind, Start, Stop,
+        Truncate, Wait,
+    };
+    let mut life = Life::new(seed);
+    let is_harmless = life.rng.bool();
+    let gentle = [Append, Append, Append, Partial, Rename, RenameLate, Crash, Stop, Start, Rewind, Look, Look, Wait];
+    let harsh = [CopyTruncate, Truncate, Delete, Recreate];
+    for _ in 0..life.rng.usize(3..20) {
+        let number = life.rng.usize(0..gentle.len() + if is_harmless { 0 } else { harsh.len() });
+        let action = *gentle.iter().chain(&harsh).nth(number).unwrap();
+        life.act(action);
+    }
+    life.end();
+}
+
+/// Lives at once: most of the time goes into waiting for the file system.
+const THREADS: usize = 4;
+
+#[test]
+fn whatever_happens_to_a_log_each_line_comes_once() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|value| value.parse::<u64>().ok());
+    if let Some(seed) = number("LOGWEIR_SEED") {
+        return live(seed);
+    }
+    let sequences = number("LOGWEIR_SEQUENCES").unwrap_or(2_000);
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        let lives = move |first: u64| {
+            for seed in (first..sequences).step_by(THREADS) {
+                let is_good = std::panic::catch_unwind(|| live(seed)).is_ok();
+                assert!(is_good, "it fails with LOGWEIR_SEED={seed}");
+            }
+        };
+        (0..THREADS as u64).for_each(|first| drop(scope.spawn(move || lives(first))));
+    });
+    println!("{sequences} lives in {:?}", begin.elapsed());
+}

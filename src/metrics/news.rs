@@ -1,0 +1,35 @@
+//! What a follower tells about its sources. Advisory: counts of records come from the workers.
+
+use std::time::Instant;
+
+use crate::{record::SourceId, snapshot::FaultKind};
+
+/// Something happened to a source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum SourceNews {
+    /// There is a new one. Numbers count up from 0 without gaps, and stay.
+    Added { source: SourceId, path: String, identity: (u64, u64) },
+    /// How far it is read, how long it is, and since when its oldest unread byte waits.
+    Reached { source: SourceId, read: u64, size: u64, behind_since: Option<Instant> },
+    /// Its file was renamed or removed, and another one stands in its place.
+    Rotated { source: SourceId, identity: (u64, u64) },
+    /// Its file became shorter, or was written anew: it is read from its beginning. `lost` where that is known: bytes
+    /// that were seen to be there and had not been read.
+    Truncated { source: SourceId, lost: Option<u64> },
+    /// A hole was passed over, or NUL bytes behind one.
+    Skipped { source: SourceId, bytes: u64 },
+    /// Bytes that were there and will never be read.
+    Lost { source: SourceId, bytes: u64 },
+    /// All of one file from `start` to `end` was handed over, without a gap.
+    Segment { source: SourceId, start: u64, end: u64 },
+    /// It cannot be read now.
+    Failed { source: SourceId, kind: FaultKind, message: String },
+    /// It can be read again.
+    Restored { source: SourceId },
+    /// Its file is gone, and no other has come yet.
+    Gone { source: SourceId },
+    /// Bytes of files that were removed and are still open, all sources together.
+    Held { bytes: u64 },
+    /// What follows as a whole is limited from now on (too many files, no inotify), how, and what to do. Said once.
+    Limited { message: String },
+}

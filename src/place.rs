@@ -1,0 +1,147 @@
+//! Places in files that can be proven before they are believed: which file it is, and what stands around the place.
+//!
+//! Inodes are reused at once on some file systems, files are truncated and grow again, and two logs may begin with the
+//! same bytes. So a place is device, inode and generation, a print of the file's head, the offset, and a print of what
+//! stands just before it; all of them have to agree. Pure.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Which file something is, however it is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct FileId {
+    /// Device.
+    pub device: u64,
+    /// Inode.
+    pub inode: u64,
+    /// The inode's generation, where the file system tells it.
+    pub generation: Option<u32>,
+}
+
+impl FileId {
+    /// A number that stands for it.
+    pub(crate) fn number(&self) -> u64 {
+        let generation = self.generation.map_or(u64::MAX, u64::from);
+        let parts = [self.device, self.inode, generation].map(u64::to_le_bytes);
+        xxh3_64(parts.as_flattened())
+    }
+}
+
+/// A hash of some bytes (XXH3, 64 bits), and how many they were.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Print {
+    /// How many bytes.
+    pub bytes: u32,
+    /// Their hash.
+    pub hash: u64,
+}
+
+impl Print {
+    /// The print of `bytes`, of which there are less than 4 GiB.
+    #[must_use]
+    pub fn of(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.len() as u32, hash: xxh3_64(bytes) }
+    }
+}
+
+/// A place in a file, with all that proves it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The file.
+    pub id: FileId,
+    /// Its first bytes: at most `limits::PRINT_BYTES`, and none behind `offset`.
+    pub head: Print,
+    /// All before this was delivered.
+    pub offset: u64,
+    /// The bytes just before `offset`: at most `limits::PRINT_BYTES`.
+    pub tail: Print,
+}
+
+/// A file that is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownFile {
+    /// Where it was last seen (bytes that are not UTF-8 are kept).
+    #[serde(with = "paths")]
+    pub path: PathBuf,
+    /// The place in it.
+    pub mark: Mark,
+}
+
+/// A file that a sink writes, at a mark.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SinkMark {
+    /// Its path.
+    #[serde(with = "paths")]
+    pub path: PathBuf,
+    /// Device and inode.
+    pub identity: (u64, u64),
+    /// Its length: what is behind that was written after the mark.
+    pub length: u64,
+    /// The last bytes before `length`, at most `limits::PRINT_BYTES`.
+    pub tail: Print,
+}
+
+/// Something that changes which files are known. It holds from the block on that it comes with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlaceChange {
+    /// A file is known from now on, or is at another place than the blocks before said.
+    Placed(KnownFile),
+    /// It has another name.
+    Moved {
+        /// Which file.
+        id: FileId,
+        /// Its name.
+        path: PathBuf,
+    },
+    /// It is finished for good.
+    Forgotten(FileId),
+}
+
+/// What one block says about places: where its file is when it is delivered, and what changed before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// The name of its source.
+    pub(crate) path: Arc<Path>,
+    /// The place behind it; none for what cannot be read again.
+    pub(crate) mark: Option<Mark>,
+    /// What changed, in order, before `mark` holds.
+    pub(crate) changes: Vec<PlaceChange>,
+}
+
+/// Paths in JSON: as text where they are UTF-8, else as a list of bytes.
+pub(crate) mod paths {
+    use std::{
+        ffi::OsString,
+        os::unix::ffi::{OsStrExt, OsStringExt},
+        path::{Path, PathBuf},
+    };
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(untagged)]
+    enum Form<'a> {
+        Text(std::borrow::Cow<'a, str>),
+        Bytes(Vec<u8>),
+    }
+
+    pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+        match path.to_str() {
+            Some(text) => Form::Text(text.into()),
+            None => Form::Bytes(path.as_os_str().as_bytes().to_vec()),
+        }
+        .serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+        Ok(match Form::deserialize(deserializer)? {
+            Form::Text(text) => PathBuf::from(text.into_owned()),
+            Form::Bytes(bytes) => OsString::from_vec(bytes).into(),
+        })
+    }
+}

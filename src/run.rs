@@ -1,0 +1,235 @@
+//! The mode `run`: from arguments to exit code, a step each.
+
+use std::{
+    error::Error,
+    fs,
+    io::{self, Write},
+    net::{SocketAddr, TcpListener},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use logweir::{
+    Access, Admission, DiscoverOptions, Discovered, Engine, Finished, Input, Mapping, Pipeline, Progress, ProgressMode,
+    Published, RunOptions, Server, SinkTarget, Snapshot, Timing, Token, discover, json_report,
+    snapshot::{FaultKind, RunState},
+    write_report,
+};
+
+use crate::{
+    CLEAN, FAILED, FAULTS, Outcome, bus,
+    cli::{self, Common, EngineArgs, PipelineArgs, ReportPlan, RunArgs, ServingArgs, Terminals},
+    load, say,
+    signals::{INTERRUPTED, Signals},
+};
+
+/// Runs files to their end, and reports.
+pub fn run(args: &RunArgs, common: &Common) -> Outcome {
+    let terminals = Terminals::detect();
+    let signals = Signals::install()?;
+    let pipeline = pipeline(&args.pipeline)?;
+    let prints = pipeline.graph().sinks.iter().any(|sink| sink.kind == "stdout");
+    let inputs = find(args)?;
+    let options =
+        RunOptions { mapping: mapping(args)?, ..options(&args.engine, &args.pipeline, prints && terminals.stdout) };
+    tell(args, common, &pipeline, &inputs, &options);
+    let mut engine = Engine::new(pipeline, inputs, options);
+    if let Some(dir) = &args.state {
+        engine.record(dir).map_err(|error| format!("cannot record in {}: {error}", dir.display()))?;
+    }
+    let published = engine.published();
+    signals.set(&engine.stop())?;
+    let server = serve(&args.serving, engine.published())?;
+    let is_drawn = args.output.is_progress_drawn(common, prints, terminals);
+    let mode = if is_drawn { ProgressMode::Always } else { ProgressMode::Never };
+    let progress = Progress::start(engine.published(), mode);
+    let finished = engine.run();
+    progress.finish();
+    if let Some(error) = finished.error.as_ref().filter(|error| error.is_before_start()) {
+        return Err(error.to_string().into());
+    }
+    if let Some(error) = &finished.snapshot.run.error {
+        say(error);
+    }
+    if let Some(trouble) = published.history().and_then(|history| history.trouble.clone()) {
+        say(trouble);
+    }
+    let plan = args.output.report_plan(common, prints, finished.is_closed, terminals);
+    let is_reported = report(&finished.snapshot, plan);
+    if let Some(server) = server {
+        if !args.serving.exit && finished.error.is_none() {
+            signals.wait();
+        }
+        server.shutdown();
+    }
+    Ok(ExitCode::from(exit_code(&finished, is_reported)))
+}
+
+/// The pipeline that the arguments describe.
+pub fn pipeline(args: &PipelineArgs) -> Result<Pipeline, Box<dyn Error>> {
+    let mut pipeline = match &args.config {
+        Some(path) => load::load(path)?,
+        None => Pipeline::default_pipeline(),
+    };
+    for selector in &args.print {
+        pipeline.print(selector, SinkTarget::Stdout)?;
+    }
+    if let Some(path) = &args.dead_letters {
+        pipeline.set_dead_letters(path)?;
+    }
+    Ok(pipeline)
+}
+
+fn find(args: &RunArgs) -> Result<Discovered, Box<dyn Error>> {
+    let input = &args.input;
+    if let Some(path) = &input.redrive {
+        fs::File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let letters = Input { path: path.clone(), access: Access::Letters };
+        return Ok(Discovered { inputs: vec![letters], ..Discovered::default() });
+    }
+    let options = DiscoverOptions { hidden: input.hidden, binary: input.binary, follow_links: input.follow_links };
+    let found = discover(&input.paths, options);
+    for unreadable in &found.unreadable {
+        say(format_args!("{}: {}", unreadable.path.display(), unreadable.message));
+    }
+    if found.inputs.is_empty() && !found.unreadable.is_empty() {
+        return Err("none of the inputs can be read".into());
+    }
+    Ok(found)
+}
+
+/// Says what is about to run, if asked to; each input too, if asked twice. Where it serves is said anyway.
+fn tell(args: &RunArgs, common: &Common, pipeline: &Pipeline, found: &Discovered, options: &RunOptions) {
+    if common.verbose == 0 {
+        return;
+    }
+    let path = args.pipeline.config.as_ref().map_or("the default pipeline".into(), |path| path.display().to_string());
+    let nodes = pipeline.graph().nodes.len();
+    say(format_args!("version {}, {path} ({nodes} processors)", env!("CARGO_PKG_VERSION")));
+    let skipped =
+        found.skipped.iter().map(|(reason, count)| format!(", {count} skipped: {reason}")).collect::<String>();
+    say(format_args!("{} inputs, {} cannot be read{skipped}", found.inputs.len(), found.unreadable.len()));
+    let mapping = match options.mapping {
+        Mapping::Never => "never",
+        Mapping::Always(_) => "always",
+        Mapping::Auto(_) => "where it is faster",
+    };
+    say(format_args!("{} workers, files are mapped {mapping}", options.workers));
+    for input in found.inputs.iter().filter(|_| common.verbose > 1) {
+        // A name cannot control the terminal.
+        let name = input.path.to_string_lossy();
+        match input.access {
+            Access::Random { size, .. } => say(format_args!("{}: {size} bytes", name.escape_debug())),
+            Access::Stream | Access::Letters => say(format_args!("{}: a stream", name.escape_debug())),
+        }
+    }
+}
+
+/// How it is run and measured, where records are printed to a terminal or not.
+pub fn options(engine: &EngineArgs, pipeline: &PipelineArgs, is_terminal: bool) -> RunOptions {
+    let default = RunOptions::default();
+    RunOptions {
+        workers: engine.workers.unwrap_or(default.workers),
+        block_bytes: engine.block_size,
+        record_bytes_max: engine.record_limit,
+        timing: match engine.timing {
+            cli::Timing::Sampled => Timing::Sampled,
+            cli::Timing::Full => Timing::Full,
+            cli::Timing::Off => Timing::Off,
+        },
+        trace: engine.trace == cli::Switch::On,
+        observe_budget: engine.observe_budget,
+        escape_stdout: is_terminal && !pipeline.raw,
+        ..default
+    }
+}
+
+fn mapping(args: &RunArgs) -> io::Result<Mapping> {
+    Ok(match (args.input.no_mmap, args.input.mmap) {
+        (true, _) => Mapping::Never,
+        (_, true) => Mapping::Always(bus::install()?),
+        _ => Mapping::Auto(bus::install()?),
+    })
+}
+
+/// Serves what is published, if that was asked for.
+pub fn serve(args: &ServingArgs, published: Arc<Published>) -> Result<Option<Server>, Box<dyn Error>> {
+    args.address().map(|address| serve_on(address, args, published)).transpose()
+}
+
+/// Serves what is published at `address`.
+pub fn serve_on(address: SocketAddr, args: &ServingArgs, published: Arc<Published>) -> Result<Server, Box<dyn Error>> {
+    let mut admission = Admission::default();
+    if let Some(path) = &args.token_file {
+        let content = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let token = Token::new(&content).ok_or_else(|| format!("{} holds no token", path.display()))?;
+        admission = admission.with_token(token);
+    }
+    for host in &args.host {
+        admission = admission.with_host(host.clone());
+    }
+    let listener = TcpListener::bind(address).map_err(|error| cannot_listen(address, &error))?;
+    let server = Server::start(listener, published, admission)?;
+    say(format_args!("serving on {}", server.url()));
+    Ok(server)
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    let action = match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            "; something serves there already: choose another port with --listen (0: any free one)"
+        }
+        io::ErrorKind::AddrNotAvailable => "; that is no address of this machine",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need a privilege: choose another one with --listen",
+        _ => "",
+    };
+    format!("cannot listen on {address}: {error}{action}")
+}
+
+/// Writes the report; false if it could not be, which is said. Nobody there to read it is no failure, and does not make
+/// good what went wrong before.
+pub fn report(snapshot: &Snapshot, plan: ReportPlan) -> bool {
+    let Err(error) = print_report(snapshot, plan) else { return true };
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return true;
+    }
+    let place = match plan {
+        ReportPlan::TextToStderr | ReportPlan::JsonToStderr => "standard error",
+        _ => "standard output",
+    };
+    say(format_args!("cannot write the report to {place}: {error}"));
+    false
+}
+
+fn print_report(snapshot: &Snapshot, plan: ReportPlan) -> io::Result<()> {
+    match plan {
+        ReportPlan::Nowhere => Ok(()),
+        ReportPlan::TextToStdout => write_report(snapshot, plan.width_columns(), &mut anstream::stdout().lock()),
+        ReportPlan::TextToStderr => write_report(snapshot, plan.width_columns(), &mut anstream::stderr().lock()),
+        ReportPlan::JsonToStdout => io::stdout().lock().write_all(json_report(snapshot).as_bytes()),
+        ReportPlan::JsonToStderr => io::stderr().lock().write_all(json_report(snapshot).as_bytes()),
+    }
+}
+
+fn exit_code(finished: &Finished, is_reported: bool) -> u8 {
+    if finished.error.is_some() || !is_reported {
+        return FAILED;
+    }
+    if finished.is_closed {
+        return CLEAN;
+    }
+    if finished.snapshot.run.state == RunState::Interrupted {
+        return INTERRUPTED;
+    }
+    if is_nothing_readable(&finished.snapshot) {
+        return FAILED;
+    }
+    if finished.has_faults() { FAULTS } else { CLEAN }
+}
+
+/// True when there were sources, and none could be opened: as if they had all been found unreadable before the run.
+fn is_nothing_readable(snapshot: &Snapshot) -> bool {
+    let is_unreadable = |&&(kind, _): &&(FaultKind, u64)| kind == FaultKind::Unreadable;
+    let unreadable = snapshot.source_faults.iter().find(is_unreadable).map_or(0, |&(_, count)| count);
+    unreadable > 0 && unreadable >= snapshot.run.sources_total && snapshot.run.bytes_done == 0
+}

@@ -1,0 +1,33 @@
+//! The integration tests, in one binary: one module per subject.
+
+mod bench;
+mod bugs;
+mod busy;
+mod bytes;
+mod check;
+mod classic;
+mod corpora;
+mod failures;
+mod follow;
+mod generate;
+mod graphs;
+mod history;
+mod http;
+mod interrupt;
+mod load;
+mod memory;
+mod outputs;
+mod peers;
+mod places;
+mod power;
+mod program;
+mod readme;
+mod redrive;
+mod sample;
+mod saver;
+mod server;
+mod state;
+mod support;
+mod tidy;
+mod truncation;
+mod twin;
