@@ -1,11 +1,14 @@
 //! Giving out again what was given out in vain.
 
+use std::collections::HashMap;
+
 use super::{
-    Follower, Key,
+    Follower, Key, PlaceChange,
     rotation::{Age, Finished},
     tail::Tail,
 };
 use crate::{
+    input::discover::Identity,
     metrics::SourceNews,
     place::{FileId, KnownFile},
     record::SourceId,
@@ -18,13 +21,24 @@ impl Follower {
         self.end_segments();
         self.changes.clear();
         self.known.retain(|unopened| !known.iter().any(|known| known.mark.id == unopened.mark.id));
+        // What could not be opened yet, and is not known to the state either: that was to be told.
+        self.changes.extend(self.known.iter().cloned().map(PlaceChange::Placed));
         let keys: Vec<Key> = self.files.keys().copied().collect();
         for &key in &keys {
             let mark = known.iter().find(|known| self.files[&key].tail.id == known.mark.id);
             self.rewind_file(key, mark);
         }
-        let is_open = |known: &&KnownFile| !self.files.values().any(|tracked| tracked.tail.id == known.mark.id);
-        let closed: Vec<KnownFile> = known.iter().filter(is_open).cloned().collect();
+        let open: HashMap<Identity, FileId> = self.files.values().map(|file| (file.identity(), file.tail.id)).collect();
+        let mut closed: Vec<KnownFile> = Vec::new();
+        for known in known {
+            let id = known.mark.id;
+            match open.get(&(id.device, id.inode)) {
+                Some(open) if *open == id => {}
+                // It was known before it could be opened, by its inode alone.
+                Some(_) if id.generation.is_none() => self.changes.push(PlaceChange::Forgotten(id)),
+                _ => closed.push(known.clone()),
+            }
+        }
         // Those that nobody acknowledged are read again from where they were begun.
         let unheard: Vec<Finished> = self.finished.drain(..).filter(|finished| !finished.is_acknowledged).collect();
         for finished in unheard {
@@ -77,7 +91,7 @@ impl Follower {
     }
 
     /// Lets every file wait for the one before it in its source.
-    fn chain(&mut self) {
+    pub(super) fn chain(&mut self) {
         let mut order: Vec<(SourceId, bool, Option<Age>, Key)> = Vec::new();
         for (&key, tracked) in &self.files {
             order.push((tracked.source, tracked.leaving.is_none(), tracked.age(), key));

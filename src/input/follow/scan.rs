@@ -130,6 +130,7 @@ impl Follower {
         for key in keys {
             self.check_path(key, &places);
         }
+        self.resume_hidden(&found, &places);
         self.admit_all(&found);
         self.tell_troubles(&found);
         self.update_watch(&found);
@@ -186,10 +187,14 @@ impl Follower {
         if self.is_open(id) {
             return;
         }
+        let is_known = self.remembered(id).is_some();
         match self.first_place(&found.path, &file, id, source) {
             Ok(tail) => {
                 self.sources.restore(source);
-                self.take_missed(source, places);
+                // What came before one that is known has been read.
+                if !is_known {
+                    self.take_missed(source, places);
+                }
                 self.register(source, found.path.clone(), file, tail);
             }
             Err(error) => self.sources.fail(source, describe(&error)),
@@ -236,6 +241,9 @@ impl Follower {
         let before = self.sources.succeed(source, key, tracked.identity());
         tracked.after = before.filter(|before| self.files.contains_key(before));
         self.next_look = self.next_look.min(tracked.next_look);
+        // What is read again is not to be forgotten.
+        let id = tracked.tail.id;
+        self.orphans.retain(|&(_, orphan)| orphan != id);
         self.files.insert(key, tracked);
         self.place(key);
         let orphans = std::mem::take(&mut self.orphans);
