@@ -19,6 +19,7 @@ pub(crate) fn history<'a>(history: &'a History, stretch: &'a Stretch) -> impl Se
         recorded: RangeView { from: history.start(), to: history.end() },
         covered: RangeView { from: total.map(|sum| sum.start), to: total.map(|sum| sum.end) },
         intervals: total.map_or(0, |sum| sum.intervals),
+        recorded_s: total.map_or(0.0, |sum| sum.recorded.as_secs_f64()),
         bytes: total.map_or(0, |sum| sum.bytes),
         lines: total.map_or(0, |sum| sum.records),
         processors: total.map_or_else(Vec::new, |sum| sum.nodes.iter().map(NodeView::of).collect()),
@@ -37,6 +38,8 @@ struct HistoryView<'a> {
     /// What this answer is about: whole intervals, and so perhaps a little more than was asked for.
     covered: RangeView,
     intervals: u64,
+    /// How long they were together: what is missing in `covered` was not recorded.
+    recorded_s: f64,
     bytes: u64,
     lines: u64,
     processors: Vec<NodeView<'a>>,
@@ -106,6 +109,7 @@ struct PointView<'a> {
     from: Timestamp,
     to: Timestamp,
     intervals: u64,
+    recorded_s: f64,
     bytes: u64,
     lines: u64,
     processors: Vec<NodeView<'a>>,
@@ -117,6 +121,7 @@ impl<'a> PointView<'a> {
             from: sum.start,
             to: sum.end,
             intervals: sum.intervals,
+            recorded_s: sum.recorded.as_secs_f64(),
             bytes: sum.bytes,
             lines: sum.records,
             processors: sum.nodes.iter().map(NodeView::of).collect(),

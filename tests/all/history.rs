@@ -22,13 +22,14 @@ use crate::{
 };
 
 /// Records a run of the sample in `state`, every line a probe.
-fn recorded(state: &Path) -> Command {
+pub fn recorded(state: &Path) -> Command {
     let mut command = run();
     command.args(["--timing", "full", "--report", "json", "--state"]).arg(state).arg("tests/sample");
     command
 }
 
-fn replay(state: &Path) -> Program {
+/// Shows what was recorded in `state`.
+pub fn replay(state: &Path) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_logweir"));
     command.arg("replay").arg(state).args(["--listen", "127.0.0.1:0"]).stderr(std::process::Stdio::piped());
     Program::start(&mut command)
@@ -41,6 +42,56 @@ fn files(state: &Path, end: &str) -> Vec<PathBuf> {
     paths.retain(|path| path.to_str().is_some_and(|path| path.ends_with(end)));
     paths.sort();
     paths
+}
+
+/// Moves everything that is recorded in `state` so many hours back.
+pub fn age(state: &Path, hours: i64) {
+    let earlier = |text: &str| {
+        let time: jiff::Timestamp = text.parse().expect("a time");
+        (time - jiff::SignedDuration::from_hours(hours)).to_string()
+    };
+    for path in files(state, ".intervals.ndjson") {
+        let mut lines = Vec::new();
+        for line in fs::read_to_string(&path).expect("text").lines() {
+            let mut value: Value = serde_json::from_str(line).expect("JSON");
+            for key in ["start", "end", "since"] {
+                if let Some(time) = value[key].as_str().map(earlier) {
+                    value[key] = time.into();
+                }
+            }
+            lines.push(value.to_string());
+        }
+        fs::write(&path, lines.join("\n") + "\n").expect("can be written");
+    }
+    for path in files(state, ".hlog") {
+        let mut text = String::new();
+        for line in fs::read_to_string(&path).expect("text").lines() {
+            let fields: Vec<&str> = line.splitn(3, ',').collect();
+            text += &match (line.starts_with("Tag="), &fields[..]) {
+                (true, [tag, start, rest]) => {
+                    let start: f64 = start.parse().expect("a number");
+                    format!("{tag},{:.3},{rest}\n", start - 3_600.0 * hours as f64)
+                }
+                _ => format!("{line}\n"),
+            };
+        }
+        fs::write(&path, text).expect("can be written");
+    }
+    for path in files(state, "") {
+        let name = path.file_name().expect("a file").to_str().expect("text");
+        if name != "lock" {
+            // Recordings are read in the order of their names.
+            fs::rename(&path, path.with_file_name(format!("0{name}"))).expect("can be renamed");
+        }
+    }
+}
+
+/// Calls processor `error` of the last recording in `state` by another name, as no pipeline could.
+pub fn rename_error(state: &Path, name: &str) {
+    let path = files(state, ".intervals.ndjson").pop().expect("a recording");
+    let text = fs::read_to_string(&path).expect("text");
+    let id = format!("\"id\":{}", Value::from(name));
+    fs::write(&path, text.replace("\"id\":\"error\"", &id)).expect("can be written");
 }
 
 #[test]
