@@ -209,8 +209,9 @@ fn points_max(spans: &[Arc<Span>]) -> usize {
 /// Cuts `spans` into at most `most` pieces that last about equally long, so that a long time in which nothing was
 /// recorded lies between two pieces.
 fn pieces(spans: &[Arc<Span>], most: usize) -> Vec<&[Arc<Span>]> {
-    let (Some(first), Some(last)) = (spans.first(), spans.last()) else { return Vec::new() };
-    let mut longest_ms = if spans.len() > most { length_ms(first, last) / most as i64 } else { 0 };
+    let Some(first) = spans.first() else { return Vec::new() };
+    let recorded_ms = spans.iter().fold(0, |sum: i64, span| sum.saturating_add(span.recorded.as_millis() as i64));
+    let mut longest_ms = if spans.len() > most { recorded_ms / most as i64 } else { 0 };
     loop {
         let mut begin_ms = first.start.as_millisecond();
         let belongs = |_: &Arc<Span>, next: &Arc<Span>| {
@@ -224,11 +225,6 @@ fn pieces(spans: &[Arc<Span>], most: usize) -> Vec<&[Arc<Span>]> {
         }
         longest_ms += longest_ms / 4 + 1;
     }
-}
-
-/// From the start of `first` to the end of `last`.
-fn length_ms(first: &Span, last: &Span) -> i64 {
-    last.end.as_millisecond() - first.start.as_millisecond()
 }
 
 /// Adds up spans.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{History, Span, length_ms};
+use super::{History, Span};
 use crate::limits;
 
 /// The past as it grows.
@@ -75,4 +75,8 @@ fn goal_ms(spans: &[Arc<Span>]) -> i64 {
     let middle = lengths.len() / 2;
     let (_, median, _) = lengths.select_nth_unstable(middle);
     *median + *median / 4
+}
+
+fn length_ms(first: &Span, last: &Span) -> i64 {
+    last.end.as_millisecond() - first.start.as_millisecond()
 }
