@@ -6,10 +6,9 @@ use serde::Serialize;
 use crate::{
     History,
     history::{NodeSum, Stretch, Sum},
-    snapshot::Latency,
 };
 
-use super::{ms, ns_each};
+use super::{ms, ns_each, processors::PercentilesView};
 
 /// What happened in `stretch` of `history`.
 pub(crate) fn history<'a>(history: &'a History, stretch: &'a Stretch) -> impl Serialize + 'a {
@@ -65,7 +64,7 @@ struct NodeView<'a> {
     failed: u64,
     busy_ms: f64,
     ns_per_line: Option<f64>,
-    latency: LatencyView,
+    latency: PercentilesView,
 }
 
 impl<'a> NodeView<'a> {
@@ -79,27 +78,8 @@ impl<'a> NodeView<'a> {
             failed: counts.failed,
             busy_ms: ms(counts.busy_ns),
             ns_per_line: ns_each(counts.busy_ns, counts.records_in),
-            latency: LatencyView::of(&node.latency),
+            latency: PercentilesView::of(&node.latency),
         }
-    }
-}
-
-/// What a line cost alone. Percentiles without enough samples are null.
-#[derive(Serialize)]
-struct LatencyView {
-    samples: u64,
-    p50_ns: Option<u64>,
-    p90_ns: Option<u64>,
-    p99_ns: Option<u64>,
-    p999_ns: Option<u64>,
-    max_ns: Option<u64>,
-    saturated: u64,
-}
-
-impl LatencyView {
-    fn of(latency: &Latency) -> Self {
-        let Latency { samples, p50_ns, p90_ns, p99_ns, p999_ns, max_ns, saturated, .. } = *latency;
-        Self { samples, p50_ns, p90_ns, p99_ns, p999_ns, max_ns, saturated }
     }
 }
 
