@@ -22,7 +22,8 @@ function showRun(event) {
   const over = ["finished", "interrupted", "closed", "failed"].includes(run.state);
   sayId("state", run.state);
   byId("state").className = `pill ${run.state}`;
-  const counted = run.since === run.started ? "" : ` · counts since ${new Date(run.since).toLocaleString([], { hour12: false })}`;
+  // Totals without a checkpoint begin a moment before the run does.
+  const counted = new Date(run.started) - new Date(run.since) < 1000 ? "" : ` · counts since ${new Date(run.since).toLocaleString([], { hour12: false })}`;
   const rewound = run.rewinds ? ` · went back to the last checkpoint ${run.rewinds === 1 ? "once" : `${count(run.rewinds)} times`}` : "";
   sayId("when", `${run.mode} · since ${clock(run.started)} · ${span(run.elapsed_s)}${counted}${rewound}`,
     run.rewinds ? "what came after that checkpoint was read again: counts went back" : "");
