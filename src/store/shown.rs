@@ -1,4 +1,4 @@
-//! State as text for a person.
+//! State as text for a person. Pure: what it needs to know of the system it is told.
 
 use std::{
     io::{self, Write},
