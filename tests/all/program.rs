@@ -65,7 +65,8 @@ pub fn follow_serving() -> Command {
     command
 }
 
-fn mode(mode: &str) -> Command {
+/// `logweir MODE`, whatever it is.
+pub fn mode(mode: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_logweir"));
     command.arg(mode).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
