@@ -172,7 +172,7 @@ function showRecords(event, now) {
   sayId("traces-note", traces.length ? "newest first; times where the line was a probe" : "");
   byId("traces").replaceChildren(...(traces.length ? traces.toReversed().map(traceItem) : [make("li", "empty", "nothing has come through yet")]));
   sayId("faults-note", event.faults_total ? `${plural(event.faults_total, "fault")} in all; the last ones of each processor are kept` : "");
-  byId("faults").replaceChildren(...(faults.length ? faults.toReversed().map(faultItem) : [make("li", "empty", "none: every line went where it should")]));
+  byId("faults").replaceChildren(...(faults.length ? faults.toReversed().map(faultItem) : [make("li", "empty", event.faults_total ? "none is kept: they came before this process began" : "none: every line went where it should")]));
 }
 
 const origin = (record) => make("span", "origin", `${record.source} @ ${count(record.offset)}`);

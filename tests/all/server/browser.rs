@@ -8,7 +8,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use logweir::{Admission, Token};
+use logweir::{Admission, Snapshot, Token};
 use rustix::process::Signal;
 
 use crate::{
@@ -69,8 +69,11 @@ fn hostile_lines_are_only_shown() {
 
 #[test]
 fn the_page_shows_what_the_endpoints_say() {
-    for scene in [sample::RUNNING, sample::FINISHED, sample::Scene { faults: false, ..sample::FINISHED }] {
-        let server = serve(sample::snapshot(1, scene), Admission::default());
+    let scenes = [sample::RUNNING, sample::FINISHED, sample::Scene { faults: false, ..sample::FINISHED }];
+    // Counts go on over restarts, samples of faults do not.
+    let restarted = Snapshot { faults: Vec::new().into(), ..sample::snapshot(1, sample::RUNNING) };
+    for snapshot in scenes.map(|scene| sample::snapshot(1, scene)).into_iter().chain([restarted]) {
+        let server = serve(snapshot, Admission::default());
         run("page.mjs", &server.url(), &[]);
         server.shutdown();
     }
