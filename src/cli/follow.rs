@@ -20,8 +20,9 @@ Signals:
   SIGHUP           load the pipeline anew, and reopen the files that are written
 
 Exit codes:
-  0    ended by a signal; with --until-eof: all is read and delivered
-  1    --until-eof: so it is, and there were faults (bad data, files that cannot be read)
+  0    ended by a signal; with --until-eof, or where standard input alone was
+       followed and has ended: all is read and delivered
+  1    so it is, and there were faults (bad data, files that cannot be read)
   2    could not go on, or the arguments are wrong
   130  ended at once, by the second signal
 ";
@@ -56,6 +57,7 @@ pub struct FollowArgs {
 pub struct FollowInputArgs {
     /// Files, directories, globs; `-` is standard input.
     ///
+    /// Where nothing but standard input is followed, it ends with it.
     /// They are followed through rotation, truncation and replacement. What does not exist yet is waited for. Quote a
     /// glob, so that files which appear later are found too.
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath, help_heading = "Arguments")]

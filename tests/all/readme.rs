@@ -338,6 +338,8 @@ fn its_limits_are_those_of_the_code() {
         ("BATCH_TIME", time(limits::BATCH_TIME)),
         ("GRACE_TIME", time(limits::GRACE_TIME)),
         ("HELD_BYTES", bytes(limits::HELD_BYTES as usize)),
+        ("HELD_FILES", limits::HELD_FILES.to_string()),
+        ("STREAM_KEPT_BYTES", bytes(limits::STREAM_KEPT_BYTES)),
         ("FINISHED_FILES", grouped(limits::FINISHED_FILES)),
         ("LAST_LINES_BYTES", bytes(limits::LAST_LINES_BYTES as usize)),
         ("REOPEN_TIME_MAX", time(limits::REOPEN_TIME_MAX)),

@@ -10,6 +10,7 @@
 
 mod batching;
 mod catalog;
+mod finished;
 mod holes;
 mod identity;
 mod next;
@@ -40,7 +41,7 @@ pub use options::{FollowError, FollowOptions, From};
 pub(crate) use crate::place::PlaceChange;
 use batching::Queue;
 use catalog::Catalog;
-use rotation::Finished;
+use finished::Finished;
 use sources::Sources;
 use standard::Standard;
 use tail::Caps;
@@ -57,6 +58,8 @@ use crate::{
 /// Whole records of one file, in order.
 #[derive(Debug)]
 pub(crate) struct FollowBlock {
+    /// Counts up, and is never given twice: what is given out again has another one.
+    pub(crate) number: u64,
     /// Their source.
     pub(crate) source: SourceId,
     /// The path under which the source was first seen.
@@ -102,6 +105,9 @@ pub struct Follower {
     watch: Option<Watch>,
     standard: Option<Standard>,
     is_turn_of_standard: bool,
+    /// How many blocks were given out, and how many of them are acknowledged.
+    given: u64,
+    acknowledged: u64,
     next_scan: Instant,
     /// When the last scan was: a burst of events is not worth more than a few of them.
     last_scan: Option<Instant>,
@@ -113,6 +119,7 @@ pub struct Follower {
     /// The disk space of removed files that was said last.
     held_bytes: u64,
     held_bytes_max: u64,
+    held_files_max: usize,
     said_too_many: bool,
     said_nfs: bool,
     /// Files that nobody knows begin where the options say, and not at their beginning.
@@ -148,6 +155,8 @@ impl Follower {
             watch: None,
             standard: None,
             is_turn_of_standard: false,
+            given: 0,
+            acknowledged: 0,
             next_scan: now,
             last_scan: None,
             last_heard: None,
@@ -155,6 +164,7 @@ impl Follower {
             now,
             held_bytes: 0,
             held_bytes_max: limits::HELD_BYTES,
+            held_files_max: limits::HELD_FILES,
             said_too_many: false,
             said_nfs: false,
             at_start: true,
@@ -204,6 +214,27 @@ impl Follower {
         let is_over = self.standard.as_ref().is_none_or(Standard::is_over);
         let waits = self.files.values().any(|file| file.after.is_some());
         is_over && !waits && self.queue.is_empty() && self.changes.is_empty()
+    }
+
+    /// How many blocks were given out: the number of the next one.
+    pub(crate) fn blocks_given(&self) -> u64 {
+        self.given
+    }
+
+    /// True while some of what came by standard input may have to be given out again.
+    pub(crate) fn owes_stream(&self) -> bool {
+        self.standard.as_ref().is_some_and(Standard::is_owing)
+    }
+
+    /// True when nothing more will come, or nothing more is wanted, and everything was given out.
+    pub(crate) fn is_over(&self) -> bool {
+        let is_stream_alone = self.catalog.paths().is_empty();
+        (is_stream_alone || !self.is_waiting()) && self.is_at_end()
+    }
+
+    /// True unless it ends when all that is there was given out.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.options.until_eof
     }
 
     /// Says of each file what was given out of it in one stretch, as when the stretch ended there.

@@ -33,7 +33,14 @@ impl Follower {
         } else {
             self.next_of_files(&mut buffer).or_else(|| self.next_of_standard(&mut buffer))
         };
-        block.or_else(|| self.changes_alone(buffer))
+        block.or_else(|| self.changes_alone(buffer)).map(|block| self.numbered(block))
+    }
+
+    /// `block` with its number, by which it is acknowledged.
+    pub(super) fn numbered(&mut self, mut block: FollowBlock) -> FollowBlock {
+        block.number = self.given;
+        self.given += 1;
+        block
     }
 
     fn next_of_files(&mut self, buffer: &mut Vec<u8>) -> Option<FollowBlock> {
@@ -60,6 +67,7 @@ impl Follower {
         let changes = std::mem::take(&mut self.changes);
         let (source, path) = self.sources.any();
         Some(FollowBlock {
+            number: 0,
             source,
             path,
             offset: 0,
@@ -144,6 +152,7 @@ impl Follower {
         let now = self.now;
         let Some(tracked) = self.files.get_mut(&key) else { return Outcome::Rest };
         tracked.last_block = Some(now);
+        tracked.owes_until = self.given + 1;
         tracked.partial_since = None;
         tracked.is_drained = false;
         let (source, mark) = (tracked.source, Some(tracked.tail.mark()));
@@ -154,7 +163,7 @@ impl Follower {
         }
         let changes = std::mem::take(&mut self.changes);
         let (path, bytes) = (self.sources.path(source), std::mem::take(buffer));
-        Outcome::Block(FollowBlock { source, path, offset, bytes, cut_bytes, rest, is_open, mark, changes })
+        Outcome::Block(FollowBlock { number: 0, source, path, offset, bytes, cut_bytes, rest, is_open, mark, changes })
     }
 
     fn skipped(&mut self, key: Key, range: std::ops::Range<u64>) {

@@ -131,7 +131,10 @@ impl Follower {
 
     /// What is known of a file that is not open.
     pub(super) fn remembered(&self, id: FileId) -> Option<KnownFile> {
-        let mut all = self.known.iter().chain(self.finished.iter().map(|finished| &finished.known));
+        let mut all = self
+            .known
+            .iter()
+            .chain(self.finished.iter().filter(|finished| finished.may_return).map(|finished| &finished.known));
         let is_inode = |known: &&KnownFile| identity(known.mark.id) == identity(id);
         all.clone().find(|known| known.mark.id == id).or_else(|| all.find(is_inode)).cloned()
     }

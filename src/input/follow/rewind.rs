@@ -1,72 +1,55 @@
 //! Giving out again what was given out in vain.
 
-use super::{
-    Follower, Key,
-    rotation::{Age, Finished},
-    tail::Tail,
-};
+use std::collections::{HashMap, HashSet};
+
+use super::{Follower, Key, rotation::Age};
 use crate::{
-    metrics::SourceNews,
     place::{FileId, KnownFile},
     record::SourceId,
 };
 
 impl Follower {
-    /// A session failed: everything behind the `known` places is given out again. Bytes of streams, and of files that
-    /// were removed and closed meanwhile, are gone.
+    /// A session failed: everything behind the `known` places is given out again, and what came by standard input and is
+    /// not acknowledged.
     pub(crate) fn rewind(&mut self, known: &[KnownFile]) {
         self.end_segments();
         self.changes.clear();
-        self.known.retain(|unopened| !known.iter().any(|known| known.mark.id == unopened.mark.id));
+        // Those that the state has to know are found to be gone once more.
+        self.orphans.clear();
+        if let Some(standard) = &mut self.standard {
+            standard.rewind();
+        }
+        let by_id: HashMap<FileId, &KnownFile> = known.iter().map(|known| (known.mark.id, known)).collect();
+        self.known.retain(|unopened| !by_id.contains_key(&unopened.mark.id));
         let keys: Vec<Key> = self.files.keys().copied().collect();
-        for &key in &keys {
-            let mark = known.iter().find(|known| self.files[&key].tail.id == known.mark.id);
-            self.rewind_file(key, mark);
+        for key in keys {
+            self.rewind_file(key, &by_id);
         }
-        let is_open = |known: &&KnownFile| !self.files.values().any(|tracked| tracked.tail.id == known.mark.id);
-        let closed: Vec<KnownFile> = known.iter().filter(is_open).cloned().collect();
-        // Those that nobody acknowledged are read again from where they were begun.
-        let unheard: Vec<Finished> = self.finished.drain(..).filter(|finished| !finished.is_acknowledged).collect();
-        for finished in unheard {
-            if !closed.iter().any(|known| known.mark.id == finished.known.mark.id) {
-                self.known.push(KnownFile { mark: finished.origin, ..finished.known });
-            }
-        }
-        self.known.extend(closed);
+        let lost = self.take_back_finished(&by_id);
+        let open: HashSet<FileId> = self.files.values().map(|tracked| tracked.tail.id).collect();
+        self.known.retain(|unopened| !by_id.contains_key(&unopened.mark.id));
+        self.known.extend(known.iter().filter(|known| !open.contains(&known.mark.id)).cloned());
         let familiar = self.known.iter().map(|known| (known.mark.id.device, known.mark.id.inode)).collect();
         let found = self.catalog.find(&familiar);
         self.resume(&found);
         self.chain();
+        self.tell_lost(&lost);
         self.next_scan = self.now;
     }
 
-    /// Says which files will not be asked for again: everything up to their `PlaceChange::Forgotten` was acknowledged.
-    pub(crate) fn acknowledge_forgotten(&mut self, ids: &[FileId]) {
-        for finished in self.finished.iter_mut().filter(|finished| ids.contains(&finished.known.mark.id)) {
-            finished.is_acknowledged = true;
-        }
-    }
-
-    fn rewind_file(&mut self, key: Key, known: Option<&KnownFile>) {
+    fn rewind_file(&mut self, key: Key, known: &HashMap<FileId, &KnownFile>) {
         let now = self.now;
-        let Some(tracked) = self.files.get_mut(&key) else { return };
-        let Some(file) = tracked.file.as_ref() else {
+        let Some(tracked) = self.files.get(&key) else { return };
+        let mark = known.get(&tracked.tail.id).map_or(tracked.origin, |known| known.mark);
+        let Some(file) = tracked.file.as_ref().and_then(|file| file.try_clone().ok()) else {
             // It is taken up again where it is known to be, when it can be read again.
-            self.known.extend(known.cloned());
+            self.known.push(KnownFile { path: tracked.path.clone(), mark });
             self.files.remove(&key);
             return;
         };
-        let id = tracked.tail.id;
-        let place = match known {
-            Some(known) => Tail::proven(file, id, &known.mark),
-            None => Tail::proven(file, id, &tracked.origin),
-        };
-        tracked.tail = place.ok().flatten().unwrap_or_else(|| {
-            self.sources.news.push(SourceNews::Truncated { source: tracked.source, lost: None });
-            let mut tail = Tail::new(id);
-            tail.restart();
-            tail
-        });
+        let tail = self.tail_again(&file, tracked.source, &mark);
+        let Some(tracked) = self.files.get_mut(&key) else { return };
+        tracked.tail = tail;
         tracked.segment = tracked.tail.offset;
         tracked.forget_arrivals();
         tracked.ends = false;

@@ -18,9 +18,8 @@ use crate::{
         discover::{Head, Identity, open_at_once},
         follow::tail::read_range,
     },
-    limits,
     metrics::SourceNews,
-    place::{FileId, KnownFile, Mark},
+    place::FileId,
     record::SourceId,
 };
 
@@ -33,16 +32,6 @@ pub(super) enum Ending {
     GivenUp,
     /// It cannot be opened by any name.
     Vanished,
-}
-
-/// A file that was read to its end and closed.
-#[derive(Debug, Clone)]
-pub(super) struct Finished {
-    pub(super) known: KnownFile,
-    /// Where reading began.
-    pub(super) origin: Mark,
-    /// All of it was delivered.
-    pub(super) is_acknowledged: bool,
 }
 
 /// Files that were found, by their identities.
@@ -177,38 +166,13 @@ impl Follower {
         } else {
             self.changes.push(PlaceChange::Forgotten(tracked.tail.id));
         }
-        if !tracked.is_removed && ending == Ending::Quiet {
-            let known = KnownFile { path: tracked.path, mark: tracked.tail.mark() };
-            self.finished.push_back(Finished { known, origin: tracked.origin, is_acknowledged: false });
-            while self.finished.len() > limits::FINISHED_FILES {
-                self.finished.pop_front();
-            }
-        }
+        self.remember_finished(tracked, ending);
     }
 
     /// True for a source that the user named, and not a directory or a glob that it is in.
     fn is_named(&self, source: SourceId) -> bool {
         let path = self.sources.path(source);
         self.options.paths.iter().any(|named| **named == *path)
-    }
-
-    /// Says how much room removed files take that are still open, and gives up the oldest ones where it is too much.
-    pub(super) fn bound_held(&mut self) {
-        loop {
-            let removed = self.files.iter().filter(|(_, tracked)| tracked.is_removed && tracked.file.is_some());
-            let (bytes, oldest) = removed.fold((0u64, None), |(bytes, oldest), (&key, tracked)| {
-                (bytes.saturating_add(tracked.seen.disk_bytes), oldest.or(Some(key)))
-            });
-            match oldest {
-                Some(key) if bytes > self.held_bytes_max => self.finish(key, Ending::GivenUp),
-                _ => {
-                    if std::mem::replace(&mut self.held_bytes, bytes) != bytes {
-                        self.sources.news.push(SourceNews::Held { bytes });
-                    }
-                    return;
-                }
-            }
-        }
     }
 }
 

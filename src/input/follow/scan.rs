@@ -227,21 +227,27 @@ impl Follower {
 
     /// Begins to read a file, behind the one that came before it into the same source.
     pub(super) fn register(&mut self, source: SourceId, path: PathBuf, file: File, tail: Tail) -> Key {
-        let key = self.next_key;
-        self.next_key += 1;
         if is_on_nfs(&file) {
             self.tell_nfs(&path);
         }
         let mut tracked = Tracked::new(source, path, file, tail, self.now);
-        let before = self.sources.succeed(source, key, tracked.identity());
+        let before = self.sources.succeed(source, self.next_key, tracked.identity());
         tracked.after = before.filter(|before| self.files.contains_key(before));
-        self.next_look = self.next_look.min(tracked.next_look);
-        self.files.insert(key, tracked);
-        self.place(key);
+        let key = self.insert(tracked);
         let orphans = std::mem::take(&mut self.orphans);
         let (here, others): (Vec<_>, Vec<_>) = orphans.into_iter().partition(|&(other, _)| other == source);
         self.orphans = others;
         self.changes.extend(here.into_iter().map(|(_, id)| PlaceChange::Forgotten(id)));
+        key
+    }
+
+    /// Takes a file in among those that are read.
+    pub(super) fn insert(&mut self, tracked: Tracked) -> Key {
+        let key = self.next_key;
+        self.next_key += 1;
+        self.next_look = self.next_look.min(tracked.next_look);
+        self.files.insert(key, tracked);
+        self.place(key);
         self.queue.push(key);
         key
     }

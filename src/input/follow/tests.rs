@@ -6,4 +6,5 @@ mod cases;
 mod finding;
 mod model;
 mod restarts;
+mod rewinds;
 mod turns;

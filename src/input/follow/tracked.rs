@@ -44,6 +44,8 @@ pub(super) struct Tracked {
     pub(super) next_look: Instant,
     pub(super) grew: Option<Instant>,
     pub(super) last_block: Option<Instant>,
+    /// All of it that was given out is acknowledged when all blocks before this number are.
+    pub(super) owes_until: u64,
     /// Since when the beginning of a record waits for its end.
     pub(super) partial_since: Option<Instant>,
     /// inotify has told of it.
@@ -111,6 +113,7 @@ impl Tracked {
             next_look: later(now, limits::LOOK_INTERVAL),
             grew: None,
             last_block: None,
+            owes_until: 0,
             partial_since: None,
             has_events: false,
             is_refused: false,

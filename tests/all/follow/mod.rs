@@ -10,6 +10,7 @@ mod own;
 mod receiver;
 mod rotation;
 mod signals;
+mod stream;
 mod troubles;
 
 use std::{
