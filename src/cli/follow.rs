@@ -78,7 +78,7 @@ pub struct FollowInputArgs {
     pub lines: Option<u64>,
     /// Take a last line without a newline for whole when nothing came for so long, like 10s.
     ///
-    /// Without this option it waits for its newline, or for its file to be rotated; with --until-eof it is whole at once.
+    /// Without this option it waits for its newline, or for its file to be rotated; with --until-eof it waits for 1s.
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub partial_after: Option<Duration>,
     /// In directories, take hidden files and directories too.

@@ -336,6 +336,7 @@ fn its_limits_are_those_of_the_code() {
         ("FOLLOWED_FILES", grouped(limits::FOLLOWED_FILES)),
         ("LOOK_INTERVAL", time(limits::LOOK_INTERVAL)),
         ("BATCH_TIME", time(limits::BATCH_TIME)),
+        ("PARTIAL_TIME", time(limits::PARTIAL_TIME)),
         ("GRACE_TIME", time(limits::GRACE_TIME)),
         ("HELD_BYTES", bytes(limits::HELD_BYTES as usize)),
         ("HELD_FILES", limits::HELD_FILES.to_string()),

@@ -138,8 +138,9 @@ impl Follower {
     /// # Errors
     ///
     /// Only what is wrong with the options; what is wrong with files is news.
-    pub fn new(options: FollowOptions, known: &[KnownFile], now: Instant) -> Result<Self, FollowError> {
+    pub fn new(mut options: FollowOptions, known: &[KnownFile], now: Instant) -> Result<Self, FollowError> {
         let catalog = Catalog::new(&options)?;
+        options.partial_after = options.partial_after.or(options.until_eof.then_some(limits::PARTIAL_TIME));
         let mut follower = Self {
             caps: Caps { block_bytes: options.block_bytes.max(1), record_bytes_max: options.record_bytes_max.max(1) },
             catalog,
@@ -209,10 +210,12 @@ impl Follower {
         std::mem::take(&mut self.sources.news).into_iter()
     }
 
-    /// True when everything that is there now was given out.
+    /// True when everything that is there now was given out, and no last line waits for its newline that will be taken
+    /// without it.
     pub(crate) fn is_at_end(&self) -> bool {
         let is_over = self.standard.as_ref().is_none_or(Standard::is_over);
-        let waits = self.files.values().any(|file| file.after.is_some());
+        let takes_partial = self.options.partial_after.is_some();
+        let waits = self.files.values().any(|file| file.after.is_some() || (takes_partial && file.waits_for_newline()));
         is_over && !waits && self.queue.is_empty() && self.changes.is_empty()
     }
 

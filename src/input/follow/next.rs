@@ -99,8 +99,7 @@ impl Follower {
         let Some(tracked) = self.files.get_mut(&key) else { return Outcome::Rest };
         let Some(file) = tracked.file.as_ref() else { return Outcome::Rest };
         let size = metadata.len();
-        let has_waited = size == tracked.tail.scanned && is_over_due(tracked, self.options.partial_after, now);
-        let ends = tracked.ends || self.options.until_eof || has_waited;
+        let ends = tracked.ends || is_over_due(tracked, self.options.partial_after, now);
         let scanned = tracked.tail.scanned;
         let turn = tracked.tail.turn(file, size, caps, ends, buffer);
         if tracked.tail.scanned != scanned {

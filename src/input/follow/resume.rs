@@ -69,7 +69,7 @@ impl Follower {
         }
         strayed.sort_by_key(|stray| stray.age);
         for stray in strayed {
-            let source = self.sources.number(&stray.home, identity(stray.id));
+            let source = self.sources.number(&stray.home);
             // It may be open by now, as one that came after another one.
             if let Some(rest) = stray.rest.filter(|_| !self.is_open(stray.id)) {
                 self.forget_remembered(stray.id);
@@ -112,7 +112,7 @@ impl Follower {
             Located::Gone if wanted_at.is_some() => None,
             Located::Gone => {
                 self.forget_remembered(id);
-                let source = self.sources.number(&home, identity(id));
+                let source = self.sources.number(&home);
                 self.orphans.push((source, id));
                 None
             }
@@ -122,7 +122,7 @@ impl Follower {
 
     /// A file was truncated, and then renamed.
     fn begun_anew(&mut self, id: FileId, home: &Path) -> Tail {
-        let source = self.sources.number(home, identity(id));
+        let source = self.sources.number(home);
         self.sources.news.push(SourceNews::Truncated { source, lost: None });
         let mut tail = Tail::new(id);
         tail.restart();

@@ -174,7 +174,7 @@ impl Follower {
     }
 
     fn admit(&mut self, found: &FoundFile, places: &Places) {
-        let source = self.sources.number(&found.path, found.identity);
+        let source = self.sources.number(&found.path);
         let opened = open_at_once(&found.path).and_then(|file| Ok((file.metadata()?, file_id(&file)?, file)));
         let (id, file) = match opened {
             Ok((metadata, id, file)) if metadata.is_file() => (id, file),
@@ -263,7 +263,7 @@ impl Follower {
             if self.files.values().any(|tracked| is_read(tracked) || is_rotated(tracked)) {
                 continue;
             }
-            let source = self.sources.number(&entry.path, (0, 0));
+            let source = self.sources.number(&entry.path);
             self.sources.fail(source, entry.message.clone());
         }
         let over: Vec<SourceId> = self

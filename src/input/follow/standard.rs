@@ -226,14 +226,14 @@ impl Follower {
         match io::stdin().as_fd().try_clone_to_owned() {
             Ok(descriptor) => self.follow_stream(&path, File::from(descriptor)),
             Err(error) => {
-                let source = self.sources.number(&path, (0, 0));
+                let source = self.sources.number(&path);
                 self.sources.fail(source, describe(&error));
             }
         }
     }
 
     pub(super) fn follow_stream(&mut self, path: &Path, file: File) {
-        let source = self.sources.number(path, (0, 0));
+        let source = self.sources.number(path);
         self.standard = Some(Standard::new(source, file, self.caps));
     }
 

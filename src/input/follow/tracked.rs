@@ -150,6 +150,7 @@ impl Tracked {
         let has_changed = (before.size, before.modified) != (seen.size, seen.modified);
         if has_changed {
             self.grew = Some(now);
+            self.partial_since = None;
         }
         has_changed
     }
@@ -170,6 +171,11 @@ impl Tracked {
             self.arrivals.pop_front();
         }
         self.arrivals.front().map(|&(_, at)| at)
+    }
+
+    /// The beginning of a record was read, and its end may come.
+    pub(super) fn waits_for_newline(&self) -> bool {
+        self.tail.has_partial() && self.file.is_some() && !self.is_refused
     }
 
     /// Bytes that are known to be there and were not given out.

@@ -7,6 +7,7 @@ mod idle;
 mod odd;
 mod outage;
 mod own;
+mod partial;
 mod receiver;
 mod rotation;
 mod signals;
