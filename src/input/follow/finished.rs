@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::MetadataExt,
 };
 
-use super::{Follower, Key, rotation::Ending, tail::Tail, tracked::Tracked};
+use super::{Follower, Key, known::identity, rotation::Ending, tail::Tail, tracked::Tracked};
 use crate::{
     limits,
     metrics::SourceNews,
@@ -80,6 +80,31 @@ impl Follower {
         }
     }
 
+    /// Forgets what had the inode of `id`, but for what is owed.
+    pub(super) fn forget_finished(&mut self, id: FileId) {
+        let acknowledged = self.acknowledged;
+        self.finished.retain_mut(|finished| {
+            let is_it = identity(finished.known.mark.id) == identity(id);
+            finished.may_return &= !is_it;
+            !is_it || finished.owes_until > acknowledged
+        });
+    }
+
+    /// Finished files that came back and are open: what is owed of them begins where they were begun the first time.
+    pub(super) fn inherit_owed(&mut self) {
+        let acknowledged = self.acknowledged;
+        let mut keys: HashMap<FileId, Key> = HashMap::new();
+        keys.extend(self.files.iter().map(|(&key, tracked)| (tracked.tail.id, key)));
+        // The oldest one last: reading began there.
+        for finished in self.finished.iter().rev().filter(|finished| finished.owes_until > acknowledged) {
+            let key = keys.get(&finished.known.mark.id);
+            if let Some(tracked) = key.and_then(|key| self.files.get_mut(key)) {
+                tracked.origin = finished.origin;
+            }
+        }
+        self.finished.retain(|finished| !keys.contains_key(&finished.known.mark.id));
+    }
+
     /// Closes the file that was held for the longest time. If it must be read again, it has to be found.
     fn release_oldest_finished(&mut self) -> bool {
         let oldest = self.finished.iter_mut().find(|finished| finished.file.is_some());
@@ -125,7 +150,7 @@ impl Follower {
             let bytes = finished.known.mark.offset.saturating_sub(mark.offset);
             lost.push(Owed { source: finished.source, id, bytes });
             if !known.contains_key(&id) {
-                self.known.push(KnownFile { path: finished.known.path, mark });
+                self.known.put(KnownFile { path: finished.known.path, mark });
             }
         }
         Lost(lost)
@@ -145,7 +170,7 @@ impl Follower {
     /// Says what of `lost` is nowhere to be found.
     pub(super) fn tell_lost(&mut self, Lost(lost): &Lost) {
         for Owed { source, id, bytes } in lost.iter().filter(|owed| owed.bytes > 0) {
-            let is_waited_for = self.known.iter().any(|known| known.mark.id == *id);
+            let is_waited_for = self.known.get(*id).is_some();
             if !self.is_open(*id) && !is_waited_for {
                 self.sources.news.push(SourceNews::Lost { source: *source, bytes: *bytes });
             }

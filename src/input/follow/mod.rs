@@ -10,9 +10,12 @@
 
 mod batching;
 mod catalog;
+mod devices;
 mod finished;
 mod holes;
 mod identity;
+mod known;
+mod listing;
 mod next;
 mod options;
 mod resume;
@@ -29,7 +32,7 @@ mod watch;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -42,6 +45,8 @@ pub(crate) use crate::place::PlaceChange;
 use batching::Queue;
 use catalog::Catalog;
 use finished::Finished;
+use known::Known;
+use listing::Listings;
 use sources::Sources;
 use standard::Standard;
 use tail::Caps;
@@ -89,17 +94,22 @@ pub struct Follower {
     catalog: Catalog,
     caps: Caps,
     files: BTreeMap<Key, Tracked>,
+    /// Device and inode of those.
+    open: HashSet<(u64, u64)>,
     next_key: Key,
     sources: Sources,
     queue: Queue,
     /// What the next block has to tell.
     changes: Vec<PlaceChange>,
     /// Places in files that could not be opened yet.
-    known: Vec<KnownFile>,
+    known: Known,
+    listings: Listings,
     /// Files that were read to their end and closed, in case they come back, or have to be read again.
     finished: VecDeque<Finished>,
     /// Files that are done, but that the state has to know until another one comes into their source.
-    orphans: Vec<(SourceId, FileId)>,
+    orphans: BTreeMap<SourceId, Vec<FileId>>,
+    /// Sources of which something may have to be told.
+    restless: BTreeSet<SourceId>,
     /// Paths whose files came after known ones, and so are read from their beginning.
     successors: BTreeSet<PathBuf>,
     watch: Option<Watch>,
@@ -141,18 +151,23 @@ impl Follower {
     pub fn new(mut options: FollowOptions, known: &[KnownFile], now: Instant) -> Result<Self, FollowError> {
         let catalog = Catalog::new(&options)?;
         options.partial_after = options.partial_after.or(options.until_eof.then_some(limits::PARTIAL_TIME));
+        let mut listings = Listings::default();
+        let (known, changes) = devices::as_of_now(known, &mut listings);
         let mut follower = Self {
             caps: Caps { block_bytes: options.block_bytes.max(1), record_bytes_max: options.record_bytes_max.max(1) },
             catalog,
             files: BTreeMap::new(),
+            open: HashSet::new(),
             next_key: 0,
             sources: Sources::default(),
             queue: Queue::default(),
-            changes: Vec::new(),
-            known: known.to_vec(),
+            changes,
+            known: known.into_iter().collect(),
+            listings,
             finished: VecDeque::new(),
             successors: BTreeSet::new(),
-            orphans: Vec::new(),
+            orphans: BTreeMap::new(),
+            restless: BTreeSet::new(),
             watch: None,
             standard: None,
             is_turn_of_standard: false,

@@ -126,6 +126,7 @@ impl Follower {
         let metadata = tracked.file.as_ref()?.metadata();
         if let Ok(metadata) = &metadata {
             tracked.note(Seen::of(metadata), self.now);
+            self.restless.insert(tracked.source);
         }
         Some(metadata)
     }
@@ -270,9 +271,10 @@ impl Follower {
 
     /// The file `key` needs not be waited for any more.
     pub(super) fn release_successors(&mut self, key: Key) {
-        for (&other, tracked) in self.files.iter_mut().filter(|(_, tracked)| tracked.after == Some(key)) {
+        let Some(next) = self.files.get_mut(&key).and_then(|tracked| tracked.next.take()) else { return };
+        if let Some(tracked) = self.files.get_mut(&next).filter(|tracked| tracked.after == Some(key)) {
             tracked.after = None;
-            self.queue.push(other);
+            self.queue.push(next);
         }
     }
 
@@ -289,18 +291,15 @@ impl Follower {
         waits
     }
 
-    /// Says how far every source is.
+    /// Says how far every source is of which something was seen since.
     pub(super) fn tell_progress(&mut self) {
-        let keys: Vec<Key> = self.files.keys().copied().collect();
-        let mut behind = std::collections::BTreeMap::<_, (u64, Option<Instant>)>::new();
-        for key in &keys {
-            let Some(tracked) = self.files.get_mut(key) else { continue };
-            let since = tracked.behind_since();
-            let entry = behind.entry(tracked.source).or_default();
-            entry.0 += tracked.bytes_behind();
-            entry.1 = entry.1.into_iter().chain(since).min();
-        }
-        for (source, (bytes, since)) in behind {
+        for source in std::mem::take(&mut self.restless) {
+            let (mut bytes, mut since) = (0, None);
+            for key in self.sources.files(source) {
+                let Some(tracked) = self.files.get_mut(key) else { continue };
+                bytes += tracked.bytes_behind();
+                since = since.into_iter().chain(tracked.behind_since()).min();
+            }
             let Some(tracked) = self.sources.last(source).and_then(|key| self.files.get_mut(&key)) else { continue };
             let read = tracked.tail.offset;
             let told = (read, read + bytes, since);

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Follower, Key, rotation::Age};
+use super::{Follower, Key, devices, rotation::Age};
 use crate::{
     place::{FileId, KnownFile},
     record::SourceId,
@@ -19,17 +19,18 @@ impl Follower {
         if let Some(standard) = &mut self.standard {
             standard.rewind();
         }
+        let (known, changes) = devices::as_of_now(known, &mut self.listings);
+        self.changes.extend(changes);
         let by_id: HashMap<FileId, &KnownFile> = known.iter().map(|known| (known.mark.id, known)).collect();
-        self.known.retain(|unopened| !by_id.contains_key(&unopened.mark.id));
+        self.inherit_owed();
         let keys: Vec<Key> = self.files.keys().copied().collect();
         for key in keys {
             self.rewind_file(key, &by_id);
         }
         let lost = self.take_back_finished(&by_id);
         let open: HashSet<FileId> = self.files.values().map(|tracked| tracked.tail.id).collect();
-        self.known.retain(|unopened| !by_id.contains_key(&unopened.mark.id));
-        self.known.extend(known.iter().filter(|known| !open.contains(&known.mark.id)).cloned());
-        let familiar = self.known.iter().map(|known| (known.mark.id.device, known.mark.id.inode)).collect();
+        known.iter().filter(|known| !open.contains(&known.mark.id)).for_each(|known| self.known.put(known.clone()));
+        let familiar = self.known.identities().collect();
         let found = self.catalog.find(&familiar);
         self.resume(&found);
         self.chain();
@@ -43,8 +44,8 @@ impl Follower {
         let mark = known.get(&tracked.tail.id).map_or(tracked.origin, |known| known.mark);
         let Some(file) = tracked.file.as_ref().and_then(|file| file.try_clone().ok()) else {
             // It is taken up again where it is known to be, when it can be read again.
-            self.known.push(KnownFile { path: tracked.path.clone(), mark });
-            self.files.remove(&key);
+            self.known.put(KnownFile { path: tracked.path.clone(), mark });
+            self.remove(key);
             return;
         };
         let tail = self.tail_again(&file, tracked.source, &mark);
@@ -55,6 +56,7 @@ impl Follower {
         tracked.ends = false;
         tracked.leaving = tracked.leaving.map(|_| now);
         tracked.last_block = None;
+        self.restless.insert(tracked.source);
         self.place(key);
         self.queue.push(key);
     }
@@ -69,7 +71,11 @@ impl Follower {
         let mut before: Option<(SourceId, Key)> = None;
         for (source, _, _, key) in order {
             if let Some(tracked) = self.files.get_mut(&key) {
-                tracked.after = before.filter(|&(other, _)| other == source).map(|(_, key)| key);
+                let after = before.filter(|&(other, _)| other == source).map(|(_, key)| key);
+                (tracked.after, tracked.next) = (after, None);
+                if let Some(before) = after.and_then(|before| self.files.get_mut(&before)) {
+                    before.next = Some(key);
+                }
             }
             self.sources.set_last(source, key);
             before = Some((source, key));

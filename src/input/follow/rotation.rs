@@ -2,17 +2,22 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::{self, File, Metadata},
     os::{
         fd::AsRawFd,
-        unix::{ffi::OsStrExt, fs::MetadataExt},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            fs::MetadataExt,
+        },
     },
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use super::{Follower, Key, PlaceChange, identity::file_id, tail::Tail, tracked::Tracked};
+use super::{
+    Follower, Key, PlaceChange, identity::file_id, known::identity, listing::stem, tail::Tail, tracked::Tracked,
+};
 use crate::{
     input::{
         discover::{Head, Identity, open_at_once},
@@ -119,12 +124,12 @@ impl Follower {
         }
     }
 
-    fn siblings(&self, path: &Path, age: Age) -> Vec<Sibling> {
+    fn siblings(&mut self, path: &Path, age: Age) -> Vec<Sibling> {
         let (folder, Some(name)) = (folder_of(path), path.file_name()) else { return Vec::new() };
-        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-        let rotated = entries.flatten().filter(|entry| is_rotated_name(name, &entry.file_name()));
+        let Ok(names) = self.listings.names(folder, stem(name)) else { return Vec::new() };
+        let rotated = names.iter().filter(|other| is_rotated_name(name, other));
         let mut siblings: Vec<Sibling> = rotated
-            .filter_map(|entry| Sibling::open(&path.with_file_name(entry.file_name()), age))
+            .filter_map(|name| Sibling::open(&path.with_file_name(name), age))
             .filter(|sibling| !self.is_open(sibling.id) && !self.is_finished(sibling.id))
             .collect();
         siblings.sort_by_key(|sibling| sibling.age);
@@ -132,7 +137,7 @@ impl Follower {
     }
 
     pub(super) fn is_open(&self, id: FileId) -> bool {
-        self.files.values().any(|tracked| tracked.identity() == (id.device, id.inode))
+        self.open.contains(&identity(id))
     }
 
     /// True for a file that was read to its end. Its inode alone says nothing: it may be another file's by now.
@@ -151,7 +156,7 @@ impl Follower {
         }
         self.end_segment(key);
         self.release_successors(key);
-        let Some(tracked) = self.files.remove(&key) else { return };
+        let Some(tracked) = self.remove(key) else { return };
         if self.sources.last(tracked.source) == Some(key) {
             self.sources.set_last_age(tracked.source, tracked.age());
         }
@@ -162,7 +167,7 @@ impl Follower {
         if self.sources.last(tracked.source) == Some(key) && self.is_named(tracked.source) {
             // Until another one comes the state has to know that there was one: else, after a restart, what came
             // meanwhile would be taken for a file that was always there.
-            self.orphans.push((tracked.source, tracked.tail.id));
+            self.orphans.entry(tracked.source).or_default().push(tracked.tail.id);
         } else {
             self.changes.push(PlaceChange::Forgotten(tracked.tail.id));
         }
@@ -171,8 +176,7 @@ impl Follower {
 
     /// True for a source that the user named, and not a directory or a glob that it is in.
     fn is_named(&self, source: SourceId) -> bool {
-        let path = self.sources.path(source);
-        self.options.paths.iter().any(|named| **named == *path)
+        self.catalog.is_named(&self.sources.path(source))
     }
 }
 
@@ -248,6 +252,17 @@ pub(super) fn is_rotated_name(base: &OsStr, name: &OsStr) -> bool {
     name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension)).is_some_and(is_rotation)
 }
 
+/// All names of which a rotation may have made `name`.
+pub(super) fn bases(name: &OsStr) -> Vec<OsString> {
+    let name = name.as_bytes();
+    let dot = name.iter().rposition(|&byte| byte == b'.').unwrap_or(0);
+    let (stem, extension) = name.split_at(dot);
+    let cut = |whole: &[u8]| (1..whole.len()).filter(|&at| is_rotation(&whole[at..])).collect::<Vec<_>>();
+    let whole = cut(name).into_iter().map(|at| name[..at].to_vec());
+    let inner = cut(stem).into_iter().map(|at| [&stem[..at], extension].concat());
+    whole.chain(inner).map(OsString::from_vec).collect()
+}
+
 fn is_rotation(rest: &[u8]) -> bool {
     let Some((separator, rest)) = rest.split_first() else { return false };
     let is_number = |byte: &u8| byte.is_ascii_digit() || b"-_.:T".contains(byte);
@@ -264,9 +279,11 @@ mod tests {
         let is_rotated = |base: &str, name: &str| is_rotated_name(OsStr::new(base), OsStr::new(name));
         for name in ["app.log.1", "app.log-20261125", "app.log.2026-11-25", "app-2026-11-25.log", "app.log.old"] {
             assert!(is_rotated("app.log", name), "{name}");
+            assert!(bases(OsStr::new(name)).contains(&"app.log".into()), "{name}");
         }
         for name in ["app.log", "app.log.err", "app2.log", "app.log.1.gz", "app.log1", "apple-1.log", "b.log.1"] {
             assert!(!is_rotated("app.log", name), "{name}");
+            assert!(!bases(OsStr::new(name)).contains(&"app.log".into()), "{name}");
         }
         assert!(is_rotated("app", "app.1") && !is_rotated(".log", "x.log"));
     }

@@ -23,6 +23,8 @@ struct Source {
     path: Arc<Path>,
     /// The file that came last, and whether there was one.
     last: Option<Key>,
+    /// All that are open.
+    files: Vec<Key>,
     /// How old the last file was when it was closed.
     last_age: Option<Age>,
     had_file: bool,
@@ -37,7 +39,14 @@ impl Sources {
         }
         let source = self.list.len() as SourceId;
         self.by_path.insert(path.to_owned(), source);
-        self.list.push(Source { path: path.into(), last: None, last_age: None, had_file: false, trouble: None });
+        self.list.push(Source {
+            path: path.into(),
+            last: None,
+            files: Vec::new(),
+            last_age: None,
+            had_file: false,
+            trouble: None,
+        });
         self.news.push(SourceNews::Added { source, path: path.to_string_lossy().into_owned() });
         source
     }
@@ -63,6 +72,19 @@ impl Sources {
         let rotated = SourceNews::Rotated { source, identity };
         self.news.push(if had_file { rotated } else { SourceNews::Opened { source, identity } });
         entry.last.replace(key)
+    }
+
+    pub(super) fn add_file(&mut self, source: SourceId, key: Key) {
+        self.list[source as usize].files.push(key);
+    }
+
+    pub(super) fn remove_file(&mut self, source: SourceId, key: Key) {
+        self.list[source as usize].files.retain(|&other| other != key);
+    }
+
+    /// The files of `source` that are open.
+    pub(super) fn files(&self, source: SourceId) -> &[Key] {
+        &self.list[source as usize].files
     }
 
     pub(super) fn last_age(&self, source: SourceId) -> Option<Age> {

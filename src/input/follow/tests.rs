@@ -3,6 +3,7 @@
 mod support;
 
 mod cases;
+mod devices;
 mod finding;
 mod model;
 mod restarts;

@@ -37,6 +37,8 @@ pub(super) struct Tracked {
     pub(super) leaving: Option<Instant>,
     /// The file that has to be read first.
     pub(super) after: Option<Key>,
+    /// The one that may wait for it.
+    pub(super) next: Option<Key>,
     /// No newline will come for its last record.
     pub(super) ends: bool,
     /// It is read to its end.
@@ -108,6 +110,7 @@ impl Tracked {
             is_removed: false,
             leaving: None,
             after: None,
+            next: None,
             ends: false,
             is_drained: false,
             next_look: later(now, limits::LOOK_INTERVAL),

@@ -9,6 +9,7 @@ mod outage;
 mod own;
 mod partial;
 mod receiver;
+mod renumbered;
 mod rotation;
 mod signals;
 mod stream;

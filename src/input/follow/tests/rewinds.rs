@@ -143,6 +143,26 @@ fn a_file_that_was_closed_and_then_removed_is_held_as_well() {
     assert_eq!(bench.text(), "1\n2\n");
 }
 
+/// It is open again, and what it holds from before is owed still.
+#[test]
+fn a_file_that_came_back_is_given_out_again_from_where_it_was_begun() {
+    let mut bench = Bench::of(&["*.log"]);
+    bench.start();
+    bench.acknowledges = false;
+    bench.append("a.log", "1\n");
+    bench.poll();
+    bench.rename("a.log", "elsewhere");
+    bench.poll_times(4);
+    assert_eq!(bench.follower().files.len(), 0);
+    bench.rename("elsewhere", "a.log");
+    bench.append("a.log", "2\n");
+    bench.poll_times(2);
+    assert_eq!(bench.text(), "1\n2\n");
+    bench.rewind(Vec::new());
+    bench.poll_times(2);
+    assert_eq!(bench.text(), "1\n2\n");
+}
+
 fn lost(bench: &Bench) -> u64 {
     bench.news.iter().map(|news| if let SourceNews::Lost { bytes, .. } = news { *bytes } else { 0 }).sum()
 }
