@@ -5,6 +5,7 @@ mod support;
 mod cases;
 mod devices;
 mod finding;
+mod many;
 mod model;
 mod restarts;
 mod rewinds;
