@@ -3,7 +3,7 @@
 //! Whether a pipeline has the node that `--print` names, or an address needs a token, is decided by those who plan the
 //! run. Completions and the man page come from these same definitions (see `render`).
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint, builder::RangedU64ValueParser};
 use clap_complete::Shell;
@@ -12,6 +12,7 @@ mod bench;
 mod follow;
 mod output;
 mod render;
+mod serving;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -20,6 +21,7 @@ pub use bench::{BenchArgs, GenerateArgs, LineFormat};
 pub use follow::{FollowArgs, FromWhere, MemoryArgs};
 pub use output::{ReportPlan, Terminals};
 pub use render::{completions, man};
+pub use serving::{FollowServingArgs, ListenArgs, ServingArgs};
 
 /// How the program is used, a line each.
 pub(crate) const EXAMPLES: &str = "\
@@ -91,7 +93,7 @@ pub enum Mode {
     Replay(ReplayArgs),
     /// Validate a pipeline, point at its mistakes, draw its graph.
     Check(CheckArgs),
-    /// Show a state directory: how far files are delivered, and whether that can still be proved.
+    /// Show a state directory: how far files are delivered, whether that can still be proved, and what is recorded.
     ///
     /// Nothing is locked or changed: it may be looked at while it is in use, and when it is broken.
     State(StateArgs),
@@ -148,14 +150,13 @@ pub struct RunArgs {
 /// The arguments of `replay`.
 #[derive(Debug, Args)]
 #[command(after_help = REPLAY_HELP)]
-#[command(group = ArgGroup::new("serving").args(["serve", "listen"]).multiple(true))]
 pub struct ReplayArgs {
     /// The state directory of the run, as `--state` named it, or the `history` in it.
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub dir: PathBuf,
-    /// Who may look at it.
+    /// Where it is served, and who may look at it.
     #[command(flatten)]
-    pub serving: ServingArgs,
+    pub listen: ListenArgs,
 }
 
 const REPLAY_HELP: &str = "\
@@ -164,7 +165,7 @@ Examples:
   logweir replay state                    look at it on http://127.0.0.1:8000
 
 Exit codes:
-  0    ended by Ctrl-C, or with --exit at once
+  0    ended by Ctrl-C
   2    nothing is recorded there, or the arguments are wrong
 ";
 
@@ -183,15 +184,9 @@ pub struct InputArgs {
     /// Run the records of a dead-letter file again, instead of PATHs.
     #[arg(long, value_name = "FILE", conflicts_with = "paths", value_hint = ValueHint::FilePath)]
     pub redrive: Option<PathBuf>,
-    /// In directories, take hidden files and directories too.
-    #[arg(long)]
-    pub hidden: bool,
-    /// In directories, take binary files too (those with a NUL byte in their first 8 KiB).
-    #[arg(long)]
-    pub binary: bool,
-    /// In directories, follow symbolic links.
-    #[arg(long)]
-    pub follow_links: bool,
+    /// What is taken in directories.
+    #[command(flatten)]
+    pub walk: WalkArgs,
     /// Read files, and never map them into memory.
     ///
     /// Without this option, both are tried on the first blocks of a large file, and the faster one is used. What cannot
@@ -201,6 +196,20 @@ pub struct InputArgs {
     /// Map files into memory, even where reading them would be faster.
     #[arg(long, conflicts_with = "no_mmap")]
     pub mmap: bool,
+}
+
+/// What is taken in directories.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct WalkArgs {
+    /// In directories, take hidden files and directories too.
+    #[arg(long)]
+    pub hidden: bool,
+    /// In directories, take binary files too (those with a NUL byte in their first 8 KiB).
+    #[arg(long)]
+    pub binary: bool,
+    /// In directories, follow symbolic links.
+    #[arg(long)]
+    pub follow_links: bool,
 }
 
 /// What is done with records.
@@ -244,31 +253,6 @@ pub struct OutputArgs {
     /// `auto` also leaves it out where records are printed to a terminal.
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true)]
     pub progress: When,
-}
-
-/// Who may look at a run while it goes on.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Serving")]
-pub struct ServingArgs {
-    /// Serve a live page, /stats, /trace, /errors and more on 127.0.0.1:8000, until interrupted.
-    #[arg(long)]
-    pub serve: bool,
-    /// Serve on this address instead (a port alone is on 127.0.0.1; port 0 picks a free one).
-    ///
-    /// Other machines can reach it only on an address that is not loopback, and that needs --token-file.
-    #[arg(long, value_name = "ADDR", value_parser = values::listen_address)]
-    pub listen: Option<SocketAddr>,
-    /// Ask clients for the bearer token in this file.
-    #[arg(long, value_name = "FILE", requires = "serving", value_hint = ValueHint::FilePath)]
-    pub token_file: Option<PathBuf>,
-    /// Answer requests to this host name too (repeatable).
-    ///
-    /// Requests to other names are refused, so that no web page can make a browser read what is served here.
-    #[arg(long, value_name = "NAME", requires = "serving")]
-    pub host: Vec<String>,
-    /// End with the run, instead of serving its result until interrupted.
-    #[arg(long, requires = "serving")]
-    pub exit: bool,
 }
 
 /// How a run is measured, and how it is carried out.

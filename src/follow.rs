@@ -3,16 +3,16 @@
 use std::{error::Error, process::ExitCode, sync::atomic::Ordering, thread, time::Duration};
 
 use logweir::{
-    DiscoverOptions, FollowOptions, Following, From, Pipeline, Progress, ProgressMode, RunError, Server, SessionEnd,
-    Snapshot, Store, default_dir, limits, snapshot::FaultKind,
+    FollowOptions, Following, From, Pipeline, Progress, ProgressMode, RunError, Server, SessionEnd, Snapshot, Store,
+    default_dir, limits, snapshot::FaultKind,
 };
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::{
     CLEAN, FAILED, FAULTS, IS_DRAWN, Outcome,
-    cli::{Common, FollowArgs, FromWhere, MemoryArgs, Terminals},
-    run::{options, pipeline, report, serve},
+    cli::{Common, FollowArgs, FollowServingArgs, FromWhere, MemoryArgs, Terminals},
+    run::{options, pipeline, report, serve, walk},
     say,
     signals::Signals,
 };
@@ -39,11 +39,10 @@ pub fn follow(args: &FollowArgs, common: &Common) -> Outcome {
     orders.drain_time = args.input.drain;
     signals.set(&orders.drain)?;
     signals.reload(&orders.reload, &orders.drain)?;
-    let server = if args.input.until_eof && args.serving.listen.is_none() {
-        None
-    } else {
-        serve(&args.serving.as_run(), following.published())?
-    };
+    let FollowServingArgs { no_serve, at } = &args.serving;
+    // What ends by itself serves nobody who did not say where.
+    let is_silent = *no_serve || (args.input.until_eof && at.listen.is_none());
+    let server = (!is_silent).then(|| serve(at, following.published())).transpose()?;
     let is_drawn = args.output.is_progress_drawn(common, prints, terminals);
     let mode = if is_drawn { ProgressMode::Always } else { ProgressMode::Never };
     let place = server.as_ref().map_or_else(String::new, Server::url);
@@ -102,7 +101,7 @@ fn follow_options(args: &FollowArgs) -> FollowOptions {
         from,
         partial_after: input.partial_after,
         poll_only: input.poll,
-        discover: DiscoverOptions { hidden: input.hidden, binary: input.binary, follow_links: input.follow_links },
+        discover: walk(input.walk),
         block_bytes: args.engine.block_size.unwrap_or(limits::BLOCK_BYTES),
         record_bytes_max: args.engine.record_limit,
         until_eof: input.until_eof,

@@ -64,8 +64,9 @@ pub use report::write_report;
 pub use serve::{Admission, ServeError, Server, Token};
 pub use sink::{InUse, OpenError, Output, WriteError, WriteErrorKind, open as open_sink};
 pub use store::{
-    AsideReport, Checkpoint, CheckpointReport, Generation, GenerationReport, Holder, Loaded, PlaceReport, ReplayError,
-    StateReport, Store, StoreError, Unbelievable, Verdict, default_dir, examine as examine_state, replay, write_state,
+    AsideReport, Checkpoint, CheckpointReport, Generation, GenerationReport, HistoryReport, Holder, Loaded,
+    PlaceReport, ReplayError, StateReport, Store, StoreError, Unbelievable, Verdict, default_dir,
+    examine as examine_state, examine_history, replay, write_history, write_state,
 };
 pub use wire::json_report;
 

@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use crate::{Outcome, cli::ReplayArgs, run::serve_on, say, signals::Signals};
+use crate::{Outcome, cli::ReplayArgs, run::serve, say, signals::Signals};
 
 /// Serves a recorded run until interrupted.
 pub fn replay(args: &ReplayArgs) -> Outcome {
@@ -14,10 +14,8 @@ pub fn replay(args: &ReplayArgs) -> Outcome {
     if passed_over > 0 {
         say(format_args!("{passed_over} recorded lines cannot be read, and are not in what is shown"));
     }
-    let server = serve_on(args.serving.address_anyway(), &args.serving, published)?;
-    if !args.serving.exit {
-        signals.wait();
-    }
+    let server = serve(&args.listen, published)?;
+    signals.wait();
     server.shutdown();
     Ok(ExitCode::SUCCESS)
 }

@@ -18,7 +18,7 @@ use logweir::{
 
 use crate::{
     CLEAN, FAILED, FAULTS, Outcome, bus,
-    cli::{self, Common, EngineArgs, PipelineArgs, ReportPlan, RunArgs, ServingArgs, Terminals},
+    cli::{self, Common, EngineArgs, ListenArgs, PipelineArgs, ReportPlan, RunArgs, Terminals, WalkArgs},
     load, say,
     signals::{INTERRUPTED, Signals},
 };
@@ -39,7 +39,7 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
     }
     let published = engine.published();
     signals.set(&engine.stop())?;
-    let server = serve(&args.serving, engine.published())?;
+    let server = args.serving.asked_for().map(|listen| serve(listen, engine.published())).transpose()?;
     let is_drawn = args.output.is_progress_drawn(common, prints, terminals);
     let mode = if is_drawn { ProgressMode::Always } else { ProgressMode::Never };
     let progress = Progress::start(engine.published(), mode);
@@ -87,8 +87,7 @@ fn find(args: &RunArgs) -> Result<Discovered, Box<dyn Error>> {
         let letters = Input { path: path.clone(), access: Access::Letters };
         return Ok(Discovered { inputs: vec![letters], ..Discovered::default() });
     }
-    let options = DiscoverOptions { hidden: input.hidden, binary: input.binary, follow_links: input.follow_links };
-    let found = discover(&input.paths, options);
+    let found = discover(&input.paths, walk(input.walk));
     for unreadable in &found.unreadable {
         say(format_args!("{}: {}", unreadable.path.display(), unreadable.message));
     }
@@ -96,6 +95,11 @@ fn find(args: &RunArgs) -> Result<Discovered, Box<dyn Error>> {
         return Err("none of the inputs can be read".into());
     }
     Ok(found)
+}
+
+/// What is taken in directories.
+pub fn walk(args: WalkArgs) -> DiscoverOptions {
+    DiscoverOptions { hidden: args.hidden, binary: args.binary, follow_links: args.follow_links }
 }
 
 /// Says what is about to run, if asked to; each input too, if asked twice. Where it serves is said anyway.
@@ -152,13 +156,9 @@ fn mapping(args: &RunArgs) -> io::Result<Mapping> {
     })
 }
 
-/// Serves what is published, if that was asked for.
-pub fn serve(args: &ServingArgs, published: Arc<Published>) -> Result<Option<Server>, Box<dyn Error>> {
-    args.address().map(|address| serve_on(address, args, published)).transpose()
-}
-
-/// Serves what is published at `address`.
-pub fn serve_on(address: SocketAddr, args: &ServingArgs, published: Arc<Published>) -> Result<Server, Box<dyn Error>> {
+/// Serves what is published.
+pub fn serve(args: &ListenArgs, published: Arc<Published>) -> Result<Server, Box<dyn Error>> {
+    let address = args.address();
     let mut admission = Admission::default();
     if let Some(path) = &args.token_file {
         let content = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;

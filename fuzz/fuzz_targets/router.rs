@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use logweir::{internals, limits};
 
 /// Pieces that paths are made of.
-const PATHS: [&str; 27] = [
+const PATHS: [&str; 30] = [
     "/",
     "/stats",
     "/trace",
@@ -29,6 +29,9 @@ const PATHS: [&str; 27] = [
     "/index.html",
     "/assets/page.css",
     "/assets/page.js",
+    "/assets/processors.js",
+    "/assets/history.js",
+    "/assets/tools.js",
     "/assets/icon.svg",
     "/favicon.ico",
     "/..",
@@ -129,9 +132,8 @@ enum Key {
 /// The status of the refusal, or what the route must speak of.
 fn twin(path: &str, query: &str) -> Result<Option<String>, u16> {
     let key = match path {
-        "/" | "/index.html" | "/assets/page.css" | "/assets/page.js" | "/assets/icon.svg" | "/favicon.ico" => {
-            Key::Anything
-        }
+        "/" | "/index.html" | "/assets/page.css" | "/assets/icon.svg" | "/favicon.ico" => Key::Anything,
+        "/assets/page.js" | "/assets/processors.js" | "/assets/history.js" | "/assets/tools.js" => Key::Anything,
         "/trace" | "/api/v1/traces" => Key::Number("limit", 1, limits::TRACES as u64),
         "/api/v1/errors" => Key::Number("limit", 1, 1_000),
         "/api/v1/events" => Key::Number("every_ms", 100, 60_000),

@@ -1,10 +1,10 @@
 //! The arguments of `follow`.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueEnum, ValueHint};
 
-use super::{EngineArgs, OutputArgs, PipelineArgs, ServingArgs, values};
+use super::{EngineArgs, FollowServingArgs, OutputArgs, PipelineArgs, WalkArgs, values};
 
 /// How `follow` is used, a line each.
 const EXAMPLES: &str = "\
@@ -81,15 +81,9 @@ pub struct FollowInputArgs {
     /// Without this option it waits for its newline, or for its file to be rotated; with --until-eof it waits for 1s.
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub partial_after: Option<Duration>,
-    /// In directories, take hidden files and directories too.
-    #[arg(long)]
-    pub hidden: bool,
-    /// In directories, take binary files too (those with a NUL byte in their first 8 KiB).
-    #[arg(long)]
-    pub binary: bool,
-    /// In directories, follow symbolic links.
-    #[arg(long)]
-    pub follow_links: bool,
+    /// What is taken in directories.
+    #[command(flatten)]
+    pub walk: WalkArgs,
     /// Do not ask the system to tell about changes, only look: every second, and more often where something happens.
     #[arg(long)]
     pub poll: bool,
@@ -130,38 +124,4 @@ pub enum FromWhere {
     End,
     /// At its beginning.
     Start,
-}
-
-/// Who may look at a follower.
-#[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Serving")]
-pub struct FollowServingArgs {
-    /// Serve nothing.
-    #[arg(long, conflicts_with_all = ["listen", "token_file", "host"])]
-    pub no_serve: bool,
-    /// Serve on this address [default: 127.0.0.1:8000] (a port alone is on 127.0.0.1; port 0 picks a free one).
-    ///
-    /// Other machines can reach it only on an address that is not loopback, and that needs --token-file.
-    #[arg(long, value_name = "ADDR", value_parser = values::listen_address)]
-    pub listen: Option<SocketAddr>,
-    /// Ask clients for the bearer token in this file.
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub token_file: Option<PathBuf>,
-    /// Answer requests to this host name too (repeatable).
-    #[arg(long, value_name = "NAME")]
-    pub host: Vec<String>,
-}
-
-impl FollowServingArgs {
-    /// The same, as a run has it.
-    #[must_use]
-    pub fn as_run(&self) -> ServingArgs {
-        ServingArgs {
-            serve: !self.no_serve,
-            listen: self.listen,
-            token_file: self.token_file.clone(),
-            host: self.host.clone(),
-            exit: true,
-        }
-    }
 }

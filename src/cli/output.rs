@@ -1,9 +1,9 @@
 //! Where things go that have a choice: the report, the progress bar, colour. Decided from arguments and from what
 //! standard output and error are, without looking at them, so that every case can be tested.
 
-use std::{io::IsTerminal, net::SocketAddr};
+use std::io::IsTerminal;
 
-use super::{Common, OutputArgs, ReportFormat, ServingArgs, When, values};
+use super::{Common, OutputArgs, ReportFormat, When};
 
 /// What standard output and standard error are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,18 +98,5 @@ impl Common {
             When::Always => anstream::ColorChoice::Always,
             When::Never => anstream::ColorChoice::Never,
         }
-    }
-}
-
-impl ServingArgs {
-    /// Where to listen, if the run is served at all.
-    #[must_use]
-    pub fn address(&self) -> Option<SocketAddr> {
-        self.listen.or(self.serve.then_some(values::SERVE_ADDRESS))
-    }
-
-    /// Where to serve, where that is what a mode is for.
-    pub fn address_anyway(&self) -> SocketAddr {
-        self.listen.unwrap_or(values::SERVE_ADDRESS)
     }
 }

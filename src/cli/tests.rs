@@ -36,7 +36,7 @@ fn a_plain_run_has_the_documented_defaults() {
     assert_eq!(args.engine.record_limit, logweir::limits::RECORD_BYTES);
     assert_eq!(args.engine.observe_budget, logweir::limits::OBSERVE_BUDGET);
     assert_eq!((args.engine.workers, args.engine.timing, args.engine.trace), (None, Timing::Sampled, Switch::On));
-    assert_eq!(args.serving.address(), None);
+    assert!(args.serving.asked_for().is_none());
     assert_eq!(args.output.report, None);
     assert_eq!((common.color, common.quiet, common.verbose), (When::Auto, false, 0));
 }
@@ -51,22 +51,26 @@ fn options_are_understood() {
     assert_eq!(args.pipeline.print, ["error", "start.warn"]);
     assert_eq!((args.engine.workers, args.engine.block_size, args.engine.record_limit), (Some(256), Some(1), 65_536));
     assert_eq!((args.engine.timing, args.engine.trace, args.engine.observe_budget), (Timing::Full, Switch::Off, 0.025));
-    assert!(
-        args.pipeline.raw && args.input.no_mmap && args.input.hidden && args.input.binary && args.input.follow_links
-    );
+    let walk = args.input.walk;
+    assert!(args.pipeline.raw && args.input.no_mmap && walk.hidden && walk.binary && walk.follow_links);
     assert_eq!((args.output.report, args.output.progress), (Some(ReportFormat::Json), When::Never));
     assert_eq!((common.color, common.verbose), (When::Never, 2));
 }
 
 #[test]
 fn serving_has_an_address() {
-    let address = |line: &str| run(line).0.serving.address().map(|address| address.to_string());
+    let address = |line: &str| run(line).0.serving.asked_for().map(|listen| listen.address().to_string());
     assert_eq!(address("logweir run --serve x").as_deref(), Some("127.0.0.1:8000"));
     assert_eq!(address("logweir run --listen 9000 x").as_deref(), Some("127.0.0.1:9000"));
     assert_eq!(address("logweir run --listen localhost:0 x").as_deref(), Some("127.0.0.1:0"));
     assert_eq!(address("logweir run --serve --listen [::1]:1 --exit x").as_deref(), Some("[::1]:1"));
     let (args, _) = run("logweir run --listen 0.0.0.0:80 --token-file t --host a --host b x");
-    assert_eq!(args.serving.host, ["a", "b"]);
+    assert_eq!(args.serving.at.host, ["a", "b"]);
+    // What always serves needs not be asked to.
+    let cli = parse("logweir replay --token-file t --host a d");
+    let Ok(Cli { mode: Mode::Replay(args), .. }) = cli else { panic!("{cli:?}") };
+    assert_eq!(args.listen.address().to_string(), "127.0.0.1:8000");
+    assert_eq!(args.listen.host, ["a"]);
 }
 
 #[test]
@@ -90,6 +94,9 @@ fn mistakes_are_refused() {
         ("logweir run -q -v app.log", ArgumentConflict),
         ("logweir run --nonsense app.log", UnknownArgument),
         ("logweir check --print-default p.toml", ArgumentConflict),
+        ("logweir replay --serve d", UnknownArgument),
+        ("logweir replay --exit d", UnknownArgument),
+        ("logweir follow --no-serve --host h app.log", ArgumentConflict),
     ];
     for (line, kind) in cases {
         assert_eq!(refused(line), kind, "{line}");

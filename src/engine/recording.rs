@@ -68,6 +68,8 @@ impl Recording {
     pub(super) fn start(archive: Archive, published: Arc<Published>, merger: &mut Merger) -> io::Result<Self> {
         merger.keep_recent();
         let previous = published.latest();
+        // What was recorded before takes a while to read; that it is recorded is known now.
+        published.publish_history(archive.history());
         let shared = Arc::new(Shared { next: Mailbox::new(), is_over: AtomicBool::new(false), published });
         let tape = Tape { archive, previous: Arc::clone(&previous), pending: Vec::new() };
         let recorder = Arc::clone(&shared);

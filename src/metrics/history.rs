@@ -12,7 +12,7 @@ mod tests;
 use std::sync::Arc;
 
 use hdrhistogram::Histogram;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     latency::{Probes, empty_histogram, latency_of},
@@ -44,6 +44,8 @@ pub(crate) struct Span {
     pub(crate) end: Timestamp,
     /// How many intervals were added up here.
     intervals: u64,
+    /// How long they were together: there may be time between them.
+    recorded: SignedDuration,
     bytes: u64,
     records: u64,
     nodes: Vec<SpanNode>,
@@ -88,8 +90,10 @@ pub struct Sum {
     pub start: Timestamp,
     /// Where its last span ends.
     pub end: Timestamp,
-    /// How many recorded intervals it is the sum of. There may be time between them.
+    /// How many recorded intervals it is the sum of.
     pub intervals: u64,
+    /// How long they were together. What is missing between `start` and `end` was not recorded.
+    pub recorded: SignedDuration,
     /// Bytes of input.
     pub bytes: u64,
     /// Records that entered the pipeline.
@@ -130,13 +134,15 @@ impl Span {
             counts,
             latency: probes.as_ref().map(Packed::of).unwrap_or_default(),
         };
-        Self { start, end, intervals: 1, bytes, records, nodes: nodes.map(node).collect() }
+        let recorded = end.duration_since(start);
+        Self { start, end, intervals: 1, recorded, bytes, records, nodes: nodes.map(node).collect() }
     }
 
     /// Adds `next`, which comes later. Processors that `next` alone has go to the end.
     fn absorb(&mut self, next: &Self) {
         self.end = self.end.max(next.end);
         self.intervals = self.intervals.saturating_add(next.intervals);
+        self.recorded = self.recorded.saturating_add(next.recorded);
         self.bytes = self.bytes.saturating_add(next.bytes);
         self.records = self.records.saturating_add(next.records);
         for node in &next.nodes {
@@ -183,9 +189,9 @@ impl History {
         let last = self.spans.partition_point(|span| span.start < to);
         let spans = self.spans.get(first..last).unwrap_or_default();
         let mut total = Adder::default();
-        let series = spans.chunks(spans.len().div_ceil(points_max(spans)).max(1)).map(|chunk| {
+        let series = pieces(spans, points_max(spans)).into_iter().map(|piece| {
             let mut adder = Adder::default();
-            chunk.iter().for_each(|span| adder.add(span));
+            piece.iter().for_each(|span| adder.add(span));
             total.absorb(&adder);
             adder.sum()
         });
@@ -200,11 +206,33 @@ fn points_max(spans: &[Arc<Span>]) -> usize {
     (limits::HISTORY_CELLS / nodes.max(1)).clamp(1, limits::HISTORY_POINTS)
 }
 
+/// Cuts `spans` into at most `most` pieces that last about equally long, so that a long time in which nothing was
+/// recorded lies between two pieces.
+fn pieces(spans: &[Arc<Span>], most: usize) -> Vec<&[Arc<Span>]> {
+    let Some(first) = spans.first() else { return Vec::new() };
+    let recorded_ms = spans.iter().fold(0, |sum: i64, span| sum.saturating_add(span.recorded.as_millis() as i64));
+    let mut longest_ms = if spans.len() > most { recorded_ms / most as i64 } else { 0 };
+    loop {
+        let mut begin_ms = first.start.as_millisecond();
+        let belongs = |_: &Arc<Span>, next: &Arc<Span>| {
+            let is_short = next.end.as_millisecond() - begin_ms <= longest_ms;
+            begin_ms = if is_short { begin_ms } else { next.start.as_millisecond() };
+            is_short
+        };
+        let pieces: Vec<&[Arc<Span>]> = spans.chunk_by(belongs).collect();
+        if pieces.len() <= most {
+            return pieces;
+        }
+        longest_ms += longest_ms / 4 + 1;
+    }
+}
+
 /// Adds up spans.
 #[derive(Default)]
 struct Adder {
     time: Option<(Timestamp, Timestamp)>,
     intervals: u64,
+    recorded: SignedDuration,
     bytes: u64,
     records: u64,
     nodes: Vec<AdderNode>,
@@ -223,6 +251,7 @@ impl Adder {
     fn add(&mut self, span: &Span) {
         self.reach(span.start, span.end);
         self.intervals = self.intervals.saturating_add(span.intervals);
+        self.recorded = self.recorded.saturating_add(span.recorded);
         self.bytes = self.bytes.saturating_add(span.bytes);
         self.records = self.records.saturating_add(span.records);
         for node in &span.nodes {
@@ -239,6 +268,7 @@ impl Adder {
         let Some((start, end)) = other.time else { return };
         self.reach(start, end);
         self.intervals = self.intervals.saturating_add(other.intervals);
+        self.recorded = self.recorded.saturating_add(other.recorded);
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.records = self.records.saturating_add(other.records);
         for node in &other.nodes {
@@ -283,7 +313,7 @@ impl Adder {
                 ..latency_of(&node.histogram)
             },
         };
-        let Self { intervals, bytes, records, .. } = *self;
-        Some(Sum { start, end, intervals, bytes, records, nodes: self.nodes.iter().map(node).collect() })
+        let Self { intervals, recorded, bytes, records, .. } = *self;
+        Some(Sum { start, end, intervals, recorded, bytes, records, nodes: self.nodes.iter().map(node).collect() })
     }
 }

@@ -37,6 +37,12 @@ impl Published {
         self.history.load_full()
     }
 
+    /// True where the past is recorded.
+    #[must_use]
+    pub fn is_recorded(&self) -> bool {
+        self.history.load().is_some()
+    }
+
     /// Publishes what is known of the past. Only the recorder calls this.
     pub(crate) fn publish_history(&self, history: History) {
         self.history.store(Some(Arc::new(history)));

@@ -27,6 +27,11 @@ pub(super) fn write(run: &Run, width: usize, out: &mut dyn Write) -> io::Result<
         let said = format!("{}: {}", escape(trouble.cause.as_bytes()), escape(trouble.action.as_bytes()));
         write_wrapped(style::BAD, &said, width, out)?;
     }
+    if run.rewinds > 0 {
+        let often = if run.rewinds == 1 { "once".to_owned() } else { format!("{} times", human::count(run.rewinds)) };
+        let said = format!("counts went back to the last checkpoint {often}: what came after it was read again");
+        write_wrapped(style::WARN, &said, width, out)?;
+    }
     // Totals without a checkpoint begin a moment before the run does.
     if run.started.duration_since(run.since) >= SignedDuration::from_secs(1) {
         let since = format!("counts go back to {:.0}, over restarts; times are of this process", run.since);

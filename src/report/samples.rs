@@ -221,6 +221,7 @@ pub(crate) fn following() -> Snapshot {
     let run = &mut snapshot.run;
     (run.mode, run.state, run.bytes_total) = ("follow", RunState::Interrupted, None);
     (run.sources_done, run.sources_total, run.lag) = (0, 3, Some(lag));
+    run.rewinds = 2;
     run.since = Timestamp::UNIX_EPOCH - jiff::SignedDuration::from_hours(1);
     run.trouble = Some(Trouble {
         cause: "disk full: out.log".to_owned(),

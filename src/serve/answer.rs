@@ -47,7 +47,7 @@ impl Answers {
 
     /// `part` of the last snapshot.
     pub(super) fn part(&self, part: Part) -> Bytes {
-        self.rendered.borrow_mut().get(&self.latest(), part)
+        self.part_of(&self.latest(), part)
     }
 
     /// What was recorded in `range`, if anybody records.
@@ -58,7 +58,7 @@ impl Answers {
 
     /// `part` of `snapshot`, which was the last one a moment ago.
     pub(super) fn part_of(&self, snapshot: &Snapshot, part: Part) -> Bytes {
-        self.rendered.borrow_mut().get(snapshot, part)
+        self.rendered.borrow_mut().get(snapshot, part, self.published.is_recorded())
     }
 }
 
@@ -71,7 +71,7 @@ impl Answers {
 }
 
 impl Rendered {
-    fn get(&mut self, snapshot: &Snapshot, part: Part) -> Bytes {
+    fn get(&mut self, snapshot: &Snapshot, part: Part, is_recorded: bool) -> Bytes {
         if self.sequence != snapshot.sequence {
             self.sequence = snapshot.sequence;
             self.parts.clear();
@@ -79,7 +79,7 @@ impl Rendered {
         if let Some((_, bytes)) = self.parts.iter().find(|(kept, _)| *kept == part) {
             return bytes.clone();
         }
-        let bytes = render(snapshot, part);
+        let bytes = render(snapshot, part, is_recorded);
         if self.parts.len() >= RENDERED {
             self.parts.remove(0);
         }
@@ -114,7 +114,7 @@ fn render_past(history: &History, range: Range) -> Bytes {
     json(&wire::history(history, &history.between(from, to)))
 }
 
-fn render(snapshot: &Snapshot, part: Part) -> Bytes {
+fn render(snapshot: &Snapshot, part: Part, is_recorded: bool) -> Bytes {
     match part {
         Part::Stats => json(&wire::stats(snapshot)),
         Part::Trace(limit) => json(&wire::trace(snapshot, limit)),
@@ -129,7 +129,7 @@ fn render(snapshot: &Snapshot, part: Part) -> Bytes {
         Part::Graph(GraphFormat::Dot) => wire::graph::dot(snapshot).into(),
         Part::Audit => json(&wire::audit(snapshot)),
         Part::Metrics(exposition) => wire::metrics(snapshot, exposition).into(),
-        Part::Event => super::events::frame(&json(&wire::event(snapshot))),
+        Part::Event => super::events::frame(&json(&wire::event(snapshot, is_recorded))),
     }
 }
 

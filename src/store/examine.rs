@@ -17,6 +17,7 @@ use super::{
     Checkpoint,
     error::StoreError,
     generation::Unbelievable,
+    history,
     lock::{self, Holder},
     slots::{self, SLOTS, Slot},
 };
@@ -126,7 +127,7 @@ pub fn examine(dir: &Path) -> Result<StateReport, StoreError> {
     let names = slots::names(dir).map_err(|error| StoreError::io("read", dir, error))?;
     let slots = SLOTS.map(|name| (name, look(&dir.join(name))));
     let is_ours = slots.iter().any(|(_, slot)| !matches!(slot, Slot::Free))
-        || names.iter().any(|name| name == lock::NAME || slots::is_aside(name));
+        || names.iter().any(|name| name == lock::NAME || name == history::DIR || slots::is_aside(name));
     if !is_ours {
         return Err(StoreError::NoState(dir.to_owned()));
     }

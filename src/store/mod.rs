@@ -21,7 +21,7 @@ pub use examine::{AsideReport, CheckpointReport, GenerationReport, PlaceReport, 
 pub use generation::{Generation, Unbelievable};
 pub(crate) use generation::{decode, encode, wrapped};
 pub(crate) use history::Archive;
-pub use history::{ReplayError, replay};
+pub use history::{HistoryReport, ReplayError, examine as examine_history, replay};
 pub use home::default_dir;
 pub use lock::Holder;
-pub use shown::write_state;
+pub use shown::{write_history, write_state};

@@ -1,4 +1,4 @@
-//! State as text for a person.
+//! State as text for a person. Pure: what it needs to know of the system it is told.
 
 use std::{
     io::{self, Write},
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use super::{
     error::shown,
     examine::{CheckpointReport, GenerationReport, PlaceReport, StateReport, Verdict},
+    history::HistoryReport,
     lock::Holder,
 };
 use crate::{
@@ -19,19 +20,39 @@ use crate::{
     metrics::Totals,
 };
 
-/// Writes what is known about a directory of state, as it is seen at `now`.
+/// Writes what is known about a directory of state, as it is seen at `now` by somebody who is in the directory `here`.
 ///
 /// # Errors
 ///
 /// Those of `out`.
-pub fn write_state(state: &StateReport, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+pub fn write_state(state: &StateReport, now: Timestamp, here: &Path, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{}: {}", shown(&state.dir), held(state.lock))?;
     match &state.checkpoint {
-        Some(checkpoint) => write_checkpoint(checkpoint, now, out)?,
+        Some(checkpoint) => write_checkpoint(checkpoint, now, here, out)?,
         None if state.generations.is_empty() => writeln!(out, "no checkpoint yet: a start begins anew")?,
         None => writeln!(out, "no checkpoint can be believed: `follow` refuses to start without --forget-state")?,
     }
     write_generations(state, now, out)
+}
+
+/// Writes what is recorded, as it is seen at `now`.
+///
+/// # Errors
+///
+/// Those of `out`.
+pub fn write_history(history: &HistoryReport, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+    let HistoryReport { intervals, damaged, recordings, files, bytes, .. } = *history;
+    let plural = human::plural;
+    let holds = format!("{} in {}, {}", plural(recordings, "recording"), plural(files, "file"), human::bytes(bytes));
+    writeln!(out, "\nhistory, for `logweir replay`: {holds}")?;
+    if let (Some(from), Some(to)) = (history.from, history.to) {
+        writeln!(out, "  from  {}", moment(from, now))?;
+        writeln!(out, "  to    {}, {}", moment(to, now), plural(intervals, "interval"))?;
+    }
+    if damaged > 0 {
+        writeln!(out, "  DAMAGED: {} cannot be read, and what they held is not shown", plural(damaged, "line"))?;
+    }
+    Ok(())
 }
 
 fn held(lock: Holder) -> String {
@@ -43,7 +64,7 @@ fn held(lock: Holder) -> String {
     }
 }
 
-fn write_checkpoint(checkpoint: &CheckpointReport, now: Timestamp, out: &mut dyn Write) -> io::Result<()> {
+fn write_checkpoint(checkpoint: &CheckpointReport, now: Timestamp, here: &Path, out: &mut dyn Write) -> io::Result<()> {
     let CheckpointReport { saved, since, totals, .. } = checkpoint;
     writeln!(out, "saved   {}", moment(*saved, now))?;
     writeln!(out, "counts  since {}", moment(*since, now))?;
@@ -53,12 +74,18 @@ fn write_checkpoint(checkpoint: &CheckpointReport, now: Timestamp, out: &mut dyn
     };
     let (records, bytes) = (human::plural(totals.records, "line"), human::bytes(totals.bytes));
     writeln!(out, "totals  {records}, {bytes}{long}")?;
-    write_places("file", ["delivered", "size", "behind"], &checkpoint.files, out)?;
-    write_places("written file", ["length", "size", "after it"], &checkpoint.sinks, out)?;
+    write_places("file", ["delivered", "size", "behind"], &checkpoint.files, here, out)?;
+    write_places("written file", ["length", "size", "after it"], &checkpoint.sinks, here, out)?;
     write_totals(totals, out)
 }
 
-fn write_places(what: &str, heads: [&str; 3], places: &[PlaceReport], out: &mut dyn Write) -> io::Result<()> {
+fn write_places(
+    what: &str,
+    heads: [&str; 3],
+    places: &[PlaceReport],
+    here: &Path,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     if places.is_empty() {
         return Ok(());
     }
@@ -67,15 +94,11 @@ fn write_places(what: &str, heads: [&str; 3], places: &[PlaceReport], out: &mut 
     let rows = places.iter().map(|place| {
         let behind = place.behind.map_or_else(|| human::NONE.to_owned(), human::bytes);
         let numbers = [human::count(place.offset), number(place.size), behind];
-        (numbers, format!("{}{}", shown(from_here(&place.path)), verdict(&place.verdict)))
+        // As a user would type it who asks from where it is near.
+        let path = place.path.strip_prefix(here).unwrap_or(&place.path);
+        (numbers, format!("{}{}", shown(path), verdict(&place.verdict)))
     });
     write_rows(heads, "", &rows.collect::<Vec<_>>(), out)
-}
-
-/// `path`, which begins at the root, as a user would type it who asks from where it is near.
-fn from_here(path: &Path) -> &Path {
-    let here = std::env::current_dir().ok();
-    here.and_then(|here| path.strip_prefix(here).ok()).unwrap_or(path)
 }
 
 /// What there is to say about a file that is not simply the one that was meant.

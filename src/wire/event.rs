@@ -15,9 +15,10 @@ use super::{
 /// Traces and faults in one event: about what a screen shows.
 const RECORDS_SHOWN: usize = 12;
 
-/// One snapshot, as an event stream carries it.
-pub(crate) fn event(snapshot: &Snapshot) -> impl Serialize + '_ {
+/// One snapshot, as an event stream carries it, and whether there is a past to ask for.
+pub(crate) fn event(snapshot: &Snapshot, is_recorded: bool) -> impl Serialize + '_ {
     EventView {
+        recorded: is_recorded,
         run: run(snapshot),
         processors: processors(snapshot),
         traces: traces(snapshot, RECORDS_SHOWN),
@@ -30,6 +31,7 @@ pub(crate) fn event(snapshot: &Snapshot) -> impl Serialize + '_ {
 
 #[derive(Serialize)]
 struct EventView<'a, R, P, T, A> {
+    recorded: bool,
     run: R,
     processors: P,
     traces: T,

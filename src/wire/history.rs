@@ -6,10 +6,9 @@ use serde::Serialize;
 use crate::{
     History,
     history::{NodeSum, Stretch, Sum},
-    snapshot::Latency,
 };
 
-use super::{ms, ns_each};
+use super::{ms, ns_each, processors::PercentilesView};
 
 /// What happened in `stretch` of `history`.
 pub(crate) fn history<'a>(history: &'a History, stretch: &'a Stretch) -> impl Serialize + 'a {
@@ -19,6 +18,7 @@ pub(crate) fn history<'a>(history: &'a History, stretch: &'a Stretch) -> impl Se
         recorded: RangeView { from: history.start(), to: history.end() },
         covered: RangeView { from: total.map(|sum| sum.start), to: total.map(|sum| sum.end) },
         intervals: total.map_or(0, |sum| sum.intervals),
+        recorded_s: total.map_or(0.0, |sum| sum.recorded.as_secs_f64()),
         bytes: total.map_or(0, |sum| sum.bytes),
         lines: total.map_or(0, |sum| sum.records),
         processors: total.map_or_else(Vec::new, |sum| sum.nodes.iter().map(NodeView::of).collect()),
@@ -37,6 +37,8 @@ struct HistoryView<'a> {
     /// What this answer is about: whole intervals, and so perhaps a little more than was asked for.
     covered: RangeView,
     intervals: u64,
+    /// How long they were together: what is missing in `covered` was not recorded.
+    recorded_s: f64,
     bytes: u64,
     lines: u64,
     processors: Vec<NodeView<'a>>,
@@ -62,7 +64,7 @@ struct NodeView<'a> {
     failed: u64,
     busy_ms: f64,
     ns_per_line: Option<f64>,
-    latency: LatencyView,
+    latency: PercentilesView,
 }
 
 impl<'a> NodeView<'a> {
@@ -76,27 +78,8 @@ impl<'a> NodeView<'a> {
             failed: counts.failed,
             busy_ms: ms(counts.busy_ns),
             ns_per_line: ns_each(counts.busy_ns, counts.records_in),
-            latency: LatencyView::of(&node.latency),
+            latency: PercentilesView::of(&node.latency),
         }
-    }
-}
-
-/// What a line cost alone. Percentiles without enough samples are null.
-#[derive(Serialize)]
-struct LatencyView {
-    samples: u64,
-    p50_ns: Option<u64>,
-    p90_ns: Option<u64>,
-    p99_ns: Option<u64>,
-    p999_ns: Option<u64>,
-    max_ns: Option<u64>,
-    saturated: u64,
-}
-
-impl LatencyView {
-    fn of(latency: &Latency) -> Self {
-        let Latency { samples, p50_ns, p90_ns, p99_ns, p999_ns, max_ns, saturated, .. } = *latency;
-        Self { samples, p50_ns, p90_ns, p99_ns, p999_ns, max_ns, saturated }
     }
 }
 
@@ -106,6 +89,7 @@ struct PointView<'a> {
     from: Timestamp,
     to: Timestamp,
     intervals: u64,
+    recorded_s: f64,
     bytes: u64,
     lines: u64,
     processors: Vec<NodeView<'a>>,
@@ -117,6 +101,7 @@ impl<'a> PointView<'a> {
             from: sum.start,
             to: sum.end,
             intervals: sum.intervals,
+            recorded_s: sum.recorded.as_secs_f64(),
             bytes: sum.bytes,
             lines: sum.records,
             processors: sum.nodes.iter().map(NodeView::of).collect(),

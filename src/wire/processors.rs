@@ -154,15 +154,29 @@ impl Serialize for Kinds<'_> {
 
 /// What a line costs alone, from probes. Percentiles without enough samples are null.
 #[derive(Serialize)]
-struct LatencyView<'a> {
+pub(super) struct PercentilesView {
     samples: u64,
     p50_ns: Option<u64>,
     p90_ns: Option<u64>,
     p99_ns: Option<u64>,
     p999_ns: Option<u64>,
     max_ns: Option<u64>,
-    slowest: Option<ExemplarView<'a>>,
     saturated: u64,
+}
+
+impl PercentilesView {
+    pub(super) fn of(latency: &Latency) -> Self {
+        let Latency { samples, p50_ns, p90_ns, p99_ns, p999_ns, max_ns, saturated, .. } = *latency;
+        Self { samples, p50_ns, p90_ns, p99_ns, p999_ns, max_ns, saturated }
+    }
+}
+
+/// The same with the line that took longest, and how all are spread.
+#[derive(Serialize)]
+struct LatencyView<'a> {
+    #[serde(flatten)]
+    percentiles: PercentilesView,
+    slowest: Option<ExemplarView<'a>>,
     /// Entry `k` counts the probes that took from `2^k` to `2^(k+1)` ns.
     log2_counts: &'a [u64],
 }
@@ -170,14 +184,8 @@ struct LatencyView<'a> {
 impl<'a> LatencyView<'a> {
     fn of(snapshot: &'a Snapshot, latency: &'a Latency) -> Self {
         Self {
-            samples: latency.samples,
-            p50_ns: latency.p50_ns,
-            p90_ns: latency.p90_ns,
-            p99_ns: latency.p99_ns,
-            p999_ns: latency.p999_ns,
-            max_ns: latency.max_ns,
+            percentiles: PercentilesView::of(latency),
             slowest: latency.slowest.map(|exemplar| ExemplarView::of(snapshot, exemplar)),
-            saturated: latency.saturated,
             log2_counts: &latency.log2_counts,
         }
     }

@@ -24,6 +24,7 @@ pub(crate) fn run(snapshot: &Snapshot) -> impl Serialize + '_ {
         taken: snapshot.taken,
         started: run.started,
         since: run.since,
+        rewinds: run.rewinds,
         elapsed_s: run.elapsed.as_secs_f64(),
         bytes_done: run.bytes_done,
         bytes_total: run.bytes_total,
@@ -93,6 +94,8 @@ struct RunView<'a> {
     started: Timestamp,
     /// Since when totals count: before `started` where a run goes on from a checkpoint.
     since: Timestamp,
+    /// How often totals went back to those of the last checkpoint.
+    rewinds: u64,
     elapsed_s: f64,
     bytes_done: u64,
     bytes_total: Option<u64>,

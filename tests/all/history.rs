@@ -17,21 +17,20 @@ use serde_json::Value;
 
 use crate::{
     http::get,
-    program::{Program, ended, folder, run},
+    program::{Program, ended, folder, mode, run},
     support::skip,
 };
 
 /// Records a run of the sample in `state`, every line a probe.
-fn recorded(state: &Path) -> Command {
+pub fn recorded(state: &Path) -> Command {
     let mut command = run();
     command.args(["--timing", "full", "--report", "json", "--state"]).arg(state).arg("tests/sample");
     command
 }
 
-fn replay(state: &Path) -> Program {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_logweir"));
-    command.arg("replay").arg(state).args(["--listen", "127.0.0.1:0"]).stderr(std::process::Stdio::piped());
-    Program::start(&mut command)
+/// Shows what was recorded in `state`.
+pub fn replay(state: &Path) -> Program {
+    Program::start(mode("replay").arg(state).args(["--listen", "127.0.0.1:0"]))
 }
 
 /// The files below `state` whose names end so.
@@ -41,6 +40,56 @@ fn files(state: &Path, end: &str) -> Vec<PathBuf> {
     paths.retain(|path| path.to_str().is_some_and(|path| path.ends_with(end)));
     paths.sort();
     paths
+}
+
+/// Moves everything that is recorded in `state` so many hours back.
+pub fn age(state: &Path, hours: i64) {
+    let earlier = |text: &str| {
+        let time: jiff::Timestamp = text.parse().expect("a time");
+        (time - jiff::SignedDuration::from_hours(hours)).to_string()
+    };
+    for path in files(state, ".intervals.ndjson") {
+        let mut lines = Vec::new();
+        for line in fs::read_to_string(&path).expect("text").lines() {
+            let mut value: Value = serde_json::from_str(line).expect("JSON");
+            for key in ["start", "end", "since"] {
+                if let Some(time) = value[key].as_str().map(earlier) {
+                    value[key] = time.into();
+                }
+            }
+            lines.push(value.to_string());
+        }
+        fs::write(&path, lines.join("\n") + "\n").expect("can be written");
+    }
+    for path in files(state, ".hlog") {
+        let mut text = String::new();
+        for line in fs::read_to_string(&path).expect("text").lines() {
+            let fields: Vec<&str> = line.splitn(3, ',').collect();
+            text += &match (line.starts_with("Tag="), &fields[..]) {
+                (true, [tag, start, rest]) => {
+                    let start: f64 = start.parse().expect("a number");
+                    format!("{tag},{:.3},{rest}\n", start - 3_600.0 * hours as f64)
+                }
+                _ => format!("{line}\n"),
+            };
+        }
+        fs::write(&path, text).expect("can be written");
+    }
+    for path in files(state, "") {
+        let name = path.file_name().expect("a file").to_str().expect("text");
+        if name != "lock" {
+            // Recordings are read in the order of their names.
+            fs::rename(&path, path.with_file_name(format!("0{name}"))).expect("can be renamed");
+        }
+    }
+}
+
+/// Calls processor `error` of the last recording in `state` by another name, as no pipeline could.
+pub fn rename_error(state: &Path, name: &str) {
+    let path = files(state, ".intervals.ndjson").pop().expect("a recording");
+    let text = fs::read_to_string(&path).expect("text");
+    let id = format!("\"id\":{}", Value::from(name));
+    fs::write(&path, text.replace("\"id\":\"error\"", &id)).expect("can be written");
 }
 
 #[test]
@@ -119,6 +168,39 @@ fn without_a_directory_nothing_is_recorded_and_that_is_said() {
     let refused = ended(&mut recorded(&path));
     assert_eq!(refused.code(), Some(2));
     assert!(refused.stderr.starts_with("logweir: cannot record in "), "{refused:?}");
+}
+
+#[test]
+fn the_state_says_what_is_recorded_and_what_is_damaged() {
+    let state = folder();
+    ended(&mut recorded(state.path()));
+    age(state.path(), 2);
+    ended(&mut recorded(state.path()));
+    let shown = |json: bool| {
+        let shown = ended(mode("state").arg(state.path()).args(json.then_some("--json")));
+        assert_eq!(shown.code(), Some(0), "{shown:?}");
+        String::from_utf8(shown.stdout).expect("text")
+    };
+    let history = || serde_json::from_str::<Value>(&shown(true)).expect("JSON")["history"].clone();
+    let report = history();
+    let time = |key: &str| report[key].as_str().expect("a time").parse::<jiff::Timestamp>().expect("a time");
+    assert!((7_200..7_260).contains(&time("to").duration_since(time("from")).as_secs()), "{report}");
+    let counts = ["intervals", "damaged", "recordings", "files"].map(|key| report[key].as_u64());
+    assert_eq!(counts, [2, 0, 2, 8].map(Some));
+    let entries = fs::read_dir(state.path().join("history")).expect("it is there");
+    let sizes = entries.map(|entry| entry.expect("a name").metadata().expect("a file").len());
+    assert_eq!(report["bytes"].as_u64(), Some(sizes.sum()));
+    let text = shown(false);
+    assert!(text.contains("no checkpoint yet"), "{text}");
+    assert!(text.contains("history, for `logweir replay`: 2 recordings in 8 files, "), "{text}");
+    assert!(text.contains(", 2 intervals\n") && !text.contains("DAMAGED"), "{text}");
+
+    // The last interval was torn by a crash: its counts and four latencies are lost with one line.
+    let path = files(state.path(), ".intervals.ndjson").pop().expect("a recording");
+    let bytes = fs::read(&path).expect("it is there");
+    fs::write(&path, &bytes[..bytes.len() - 20]).expect("can be written");
+    assert_eq!((&history()["intervals"], &history()["damaged"]), (&1.into(), &1.into()));
+    assert!(shown(false).contains("  DAMAGED: 1 line cannot be read"));
 }
 
 /// Per processor what the report says of its probes, and what the interval logs hold.

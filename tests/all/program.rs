@@ -4,6 +4,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read},
     net::SocketAddr,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -40,6 +41,11 @@ pub fn file(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
     path
 }
 
+/// Sets the rights of a file of ours.
+pub fn allow(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own file");
+}
+
 /// `logweir run`, with nothing to read on standard input, and both outputs to be looked at.
 pub fn run() -> Command {
     mode("run")
@@ -59,7 +65,8 @@ pub fn follow_serving() -> Command {
     command
 }
 
-fn mode(mode: &str) -> Command {
+/// `logweir MODE`, whatever it is.
+pub fn mode(mode: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_logweir"));
     command.arg(mode).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

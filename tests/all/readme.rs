@@ -114,6 +114,8 @@ impl Stage {
             assert_ne!(mode & 0o111, 0, "{TEST_COMMAND} can be run");
         } else if let Some(command) = command.strip_suffix(" --serve") {
             self.serve(command, "finished");
+        } else if command.starts_with("logweir replay ") {
+            self.serve(&command, "finished");
         } else if command.starts_with("logweir follow ") && !command.contains("--until-eof") {
             self.serve(&command, "running");
         } else if !command.is_empty() {

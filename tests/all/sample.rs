@@ -64,6 +64,7 @@ pub fn snapshot(sequence: u64, scene: Scene) -> Snapshot {
 /// A run that follows three files after a restart: one is behind, one is gone, one cannot be read.
 pub fn following(sequence: u64) -> Snapshot {
     let mut snapshot = snapshot(sequence, Scene { sized: false, ..RUNNING });
+    snapshot.run.rewinds = 1;
     let followed = |number: usize, live: Live| {
         let path = ["/var/log/gateway.log", "/var/log/app/checkout.log", "/var/log/app/secret.log"][number].to_owned();
         let (fault, bytes) = (live.trouble.clone(), 1_000_000_000 * (number as u64 + 1));

@@ -18,6 +18,7 @@ for (const colorScheme of ["light", "dark"]) {
       assert.equal(await text("#lost"), "512 B or more");
       assert.equal(await page.locator("#progress").isVisible(), false);
       assert.match(await page.title(), /behind/);
+      assert.match(await text("#when"), / · went back to the last checkpoint once$/);
 
       const band = await page.locator("#trouble p").allTextContents();
       assert(band[0].startsWith(`${run.trouble.cause}: ${run.trouble.action}`));

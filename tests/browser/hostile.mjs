@@ -32,5 +32,5 @@ await withPage(url, {}, async (page) => {
   assert.equal(await page.locator("img").count(), 1);
   assert.equal(await page.locator("script").count(), 1);
   assert.equal(await page.locator("style, iframe, object, embed, [onerror], [onload], [style*='expression']").count(), 0);
-  assert.equal(await page.locator("svg:not(#spark):not(#wires):not(.hist)").count(), 0);
+  assert.equal(await page.locator("svg:not(#spark):not(#wires):not(#curve):not(.hist)").count(), 0);
 });

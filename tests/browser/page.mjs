@@ -29,6 +29,10 @@ for (const colorScheme of ["light", "dark"]) {
       assert.equal(await page.locator("#stages tr").count(), run.stages.length);
       assert.equal(await page.locator("#faults .chip.kind").count() > 0, errors.samples.length > 0);
 
+      if (errors.total > 0 && errors.samples.length === 0) assert.match(await text("#faults .empty"), /came before/);
+      assert(await page.locator("#history-none").isVisible(), "nothing is recorded, and it says so");
+      assert.equal(await page.locator("#spans, #history-body, #history-link").filter({ visible: true }).count(), 0);
+
       const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
       assert(overflow <= 0, `the page is ${overflow} pixels too wide at ${width}`);
 

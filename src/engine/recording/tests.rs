@@ -42,6 +42,7 @@ fn run(folder: &std::path::Path, state: &std::path::Path, lines: &[String], work
     };
     let mut engine = Engine::new(pipeline, inputs, options);
     engine.record(state).expect("a directory of our own");
+    assert!(engine.published().is_recorded(), "known before what was recorded earlier has been read");
     engine.recording.as_mut().expect("just begun").every = Duration::ZERO;
     engine.run()
 }

@@ -32,7 +32,7 @@ mod watch;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -94,8 +94,8 @@ pub struct Follower {
     catalog: Catalog,
     caps: Caps,
     files: BTreeMap<Key, Tracked>,
-    /// Device and inode of those.
-    open: HashSet<(u64, u64)>,
+    /// Which those are, by device and inode.
+    open: HashMap<(u64, u64), FileId>,
     next_key: Key,
     sources: Sources,
     queue: Queue,
@@ -157,7 +157,7 @@ impl Follower {
             caps: Caps { block_bytes: options.block_bytes.max(1), record_bytes_max: options.record_bytes_max.max(1) },
             catalog,
             files: BTreeMap::new(),
-            open: HashSet::new(),
+            open: HashMap::new(),
             next_key: 0,
             sources: Sources::default(),
             queue: Queue::default(),

@@ -1,8 +1,8 @@
 //! Giving out again what was given out in vain.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use super::{Follower, Key, devices, rotation::Age};
+use super::{Follower, Key, PlaceChange, devices, known::identity, rotation::Age};
 use crate::{
     place::{FileId, KnownFile},
     record::SourceId,
@@ -22,14 +22,24 @@ impl Follower {
         let (known, changes) = devices::as_of_now(known, &mut self.listings);
         self.changes.extend(changes);
         let by_id: HashMap<FileId, &KnownFile> = known.iter().map(|known| (known.mark.id, known)).collect();
+        // What could not be opened yet, and is not known to the state either: that was to be told.
+        let unopened = self.known.iter().filter(|unopened| !by_id.contains_key(&unopened.mark.id));
+        self.changes.extend(unopened.cloned().map(PlaceChange::Placed));
         self.inherit_owed();
         let keys: Vec<Key> = self.files.keys().copied().collect();
         for key in keys {
             self.rewind_file(key, &by_id);
         }
         let lost = self.take_back_finished(&by_id);
-        let open: HashSet<FileId> = self.files.values().map(|tracked| tracked.tail.id).collect();
-        known.iter().filter(|known| !open.contains(&known.mark.id)).for_each(|known| self.known.put(known.clone()));
+        for file in &known {
+            let id = file.mark.id;
+            match self.open.get(&identity(id)) {
+                Some(open) if *open == id => {}
+                // It was known before it could be opened, by its inode alone.
+                Some(_) if id.generation.is_none() => self.changes.push(PlaceChange::Forgotten(id)),
+                _ => self.known.put(file.clone()),
+            }
+        }
         let familiar = self.known.identities().collect();
         let found = self.catalog.find(&familiar);
         self.resume(&found);
@@ -62,7 +72,7 @@ impl Follower {
     }
 
     /// Lets every file wait for the one before it in its source.
-    fn chain(&mut self) {
+    pub(super) fn chain(&mut self) {
         let mut order: Vec<(SourceId, bool, Option<Age>, Key)> = Vec::new();
         for (&key, tracked) in &self.files {
             order.push((tracked.source, tracked.leaving.is_none(), tracked.age(), key));

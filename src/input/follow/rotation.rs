@@ -20,11 +20,12 @@ use super::{
 };
 use crate::{
     input::{
+        describe,
         discover::{Head, Identity, open_at_once},
         follow::tail::read_range,
     },
     metrics::SourceNews,
-    place::FileId,
+    place::{FileId, KnownFile},
     record::SourceId,
 };
 
@@ -112,16 +113,35 @@ impl Follower {
     /// Takes all files that once stood at `path`, after the one of `age`, and were rotated since; oldest first.
     pub(super) fn take_siblings(&mut self, source: SourceId, path: &Path, age: Age, places: &Places) {
         for sibling in self.siblings(path, age) {
-            let is_wanted = places.contains_key(&sibling.identity);
-            let known = self.remembered(sibling.id).map(|known| Tail::proven(&sibling.file, sibling.id, &known.mark));
+            let is_wanted = places.contains_key(&(sibling.id.device, sibling.id.inode));
+            let file = match sibling.opened {
+                Ok(file) => file,
+                Err(error) => {
+                    self.await_sibling(source, sibling.path, sibling.id, &error);
+                    continue;
+                }
+            };
+            let known = self.remembered(sibling.id).map(|known| Tail::proven(&file, sibling.id, &known.mark));
             let tail = known.and_then(|place| place.ok().flatten()).unwrap_or_else(|| Tail::new(sibling.id));
             self.forget_remembered(sibling.id);
-            let key = self.register(source, sibling.path, sibling.file, tail);
+            let key = self.register(source, sibling.path, file, tail);
             if !is_wanted && let Some(tracked) = self.files.get_mut(&key) {
                 tracked.is_wanted = false;
                 tracked.leaving = Some(self.now);
             }
         }
+    }
+
+    /// A file that was rotated before anything of it was read, and that cannot be opened: it is known from now on, as one
+    /// that has to be read from its beginning.
+    fn await_sibling(&mut self, source: SourceId, path: PathBuf, id: FileId, error: &std::io::Error) {
+        if self.remembered(id).is_some() {
+            return;
+        }
+        self.sources.fail(source, format!("{} cannot be opened: {}", path.display(), describe(error)));
+        let known = KnownFile { path, mark: Tail::new(id).mark() };
+        self.changes.push(PlaceChange::Placed(known.clone()));
+        self.known.put(known);
     }
 
     fn siblings(&mut self, path: &Path, age: Age) -> Vec<Sibling> {
@@ -137,7 +157,7 @@ impl Follower {
     }
 
     pub(super) fn is_open(&self, id: FileId) -> bool {
-        self.open.contains(&identity(id))
+        self.open.contains_key(&identity(id))
     }
 
     /// True for a file that was read to its end. Its inode alone says nothing: it may be another file's by now.
@@ -183,25 +203,33 @@ impl Follower {
 /// A file beside the one that is followed.
 struct Sibling {
     path: PathBuf,
-    file: File,
+    opened: std::io::Result<File>,
     id: FileId,
-    identity: Identity,
     age: Age,
 }
 
 impl Sibling {
-    /// Opens `path` if it is a file of lines that is younger than `age`.
+    /// Opens `path` if it is a file of lines that is younger than `age`; one that cannot be opened may be.
     fn open(path: &Path, age: Age) -> Option<Self> {
         let is_younger = |metadata: &Metadata| metadata.is_file() && Age::of(metadata).is_after(&age);
-        fs::symlink_metadata(path).ok().filter(is_younger)?;
-        let file = open_at_once(path).ok()?;
+        let metadata = fs::symlink_metadata(path).ok().filter(is_younger)?;
+        match open_at_once(path) {
+            Ok(file) => Self::of(path, file, is_younger),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let id = FileId { device: metadata.dev(), inode: metadata.ino(), generation: None };
+                Some(Self { path: path.to_owned(), opened: Err(error), id, age: Age::of(&metadata) })
+            }
+        }
+    }
+
+    fn of(path: &Path, file: File, is_younger: impl Fn(&Metadata) -> bool) -> Option<Self> {
         let metadata = file.metadata().ok().filter(is_younger)?;
         let mut head = Vec::new();
         read_range(&file, 0..16, &mut head).ok()?;
         let id = file_id(&file).ok()?;
         let is_plain = matches!(Head::of(&head), Head::Plain | Head::Binary);
-        let identity = (id.device, id.inode);
-        is_plain.then(|| Self { path: path.to_owned(), file, id, identity, age: Age::of(&metadata) })
+        is_plain.then(|| Self { path: path.to_owned(), opened: Ok(file), id, age: Age::of(&metadata) })
     }
 }
 

@@ -13,6 +13,7 @@ use super::{
     Follower, From, Key, PlaceChange,
     catalog::{Found, FoundFile},
     identity::file_id,
+    known::identity,
     rotation::{Ending, Places},
     tail::Tail,
     tracked::{Seen, Tracked, Trouble, later},
@@ -133,6 +134,7 @@ impl Follower {
         for key in keys {
             self.check_path(key, &places);
         }
+        self.resume_hidden(&found, &places);
         self.admit_all(&found);
         self.tell_troubles(&found);
         self.update_watch(&found);
@@ -190,10 +192,14 @@ impl Follower {
         if self.is_open(id) {
             return;
         }
+        let is_known = self.remembered(id).is_some();
         match self.first_place(&found.path, &file, id, source) {
             Ok(tail) => {
                 self.sources.restore(source);
-                self.take_missed(source, places);
+                // What came before one that is known has been read.
+                if !is_known {
+                    self.take_missed(source, places);
+                }
                 self.register(source, found.path.clone(), file, tail);
             }
             Err(error) => self.sources.fail(source, describe(&error)),
@@ -242,8 +248,9 @@ impl Follower {
         if let Some(before) = after.and_then(|before| self.files.get_mut(&before)) {
             before.next = Some(key);
         }
-        let orphans = self.orphans.remove(&source).unwrap_or_default();
-        self.changes.extend(orphans.into_iter().map(PlaceChange::Forgotten));
+        let orphans = self.orphans.remove(&source).unwrap_or_default().into_iter();
+        let gone = orphans.filter(|orphan| self.open.get(&identity(*orphan)) != Some(orphan));
+        self.changes.extend(gone.map(PlaceChange::Forgotten));
         key
     }
 
@@ -252,9 +259,13 @@ impl Follower {
         let key = self.next_key;
         self.next_key += 1;
         self.next_look = self.next_look.min(tracked.next_look);
-        self.open.insert(tracked.identity());
+        self.open.insert(tracked.identity(), tracked.tail.id);
         self.sources.add_file(tracked.source, key);
         self.restless.insert(tracked.source);
+        // What is read again is not to be forgotten.
+        if let Some(orphans) = self.orphans.get_mut(&tracked.source) {
+            orphans.retain(|&orphan| orphan != tracked.tail.id);
+        }
         self.files.insert(key, tracked);
         self.place(key);
         self.queue.push(key);

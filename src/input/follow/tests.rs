@@ -9,4 +9,5 @@ mod many;
 mod model;
 mod restarts;
 mod rewinds;
+mod rights;
 mod turns;

@@ -51,6 +51,7 @@ proptest! {
             return Ok(());
         };
         prop_assert_eq!((total.intervals, total.records), (inside.len() as u64, 10 * inside.len() as u64));
+        prop_assert_eq!(total.recorded, SignedDuration::from_secs(10 * inside.len() as i64));
         for (number, node) in total.nodes.iter().enumerate() {
             let values: Vec<u64> = inside.iter().flat_map(|interval| interval[number].clone()).collect();
             let naive = Latency { slowest: None, ..probes(&values).latency() };
@@ -92,12 +93,49 @@ fn memory_is_bounded_where_intervals_are_large() {
 }
 
 #[test]
+fn time_that_was_not_recorded_is_told_apart_however_coarse_the_past_is() {
+    let mut index = HistoryIndex::default();
+    for number in 0..2 * limits::HISTORY_SPANS as i64 {
+        // Of every fifteen seconds, ten are recorded.
+        index.push(span(number * 15, &[vec![], vec![], vec![]]), at(0));
+    }
+    let stretch = index.history().between(at(0), at(i64::from(u32::MAX)));
+    let total = stretch.total.expect("much was recorded");
+    assert_eq!(total.recorded, SignedDuration::from_secs(10 * total.intervals as i64));
+    assert!(stretch.series.iter().all(|sum| sum.recorded == SignedDuration::from_secs(10 * sum.intervals as i64)));
+    assert!(index.history.spans[0].intervals > 1, "the older half was added up");
+}
+
+#[test]
+fn a_long_time_without_a_run_is_within_no_piece_of_a_curve() {
+    let mut index = HistoryIndex::default();
+    let hours = [0, 3_600, 3_600 * 20];
+    for number in 0..3_000 {
+        index.push(span(hours[number as usize / 1_000] + number * 10, &[vec![], vec![], vec![]]), at(0));
+    }
+    let series = index.history().between(at(0), at(i64::from(u32::MAX))).series;
+    assert!((500..=limits::HISTORY_POINTS).contains(&series.len()), "{}", series.len());
+    for sum in &series {
+        assert_eq!(sum.end.duration_since(sum.start), sum.recorded);
+    }
+    // However many gaps there are, there are no more points.
+    let mut index = HistoryIndex::default();
+    for number in 0..3_000 {
+        index.push(span(number * number * 100, &[vec![], vec![], vec![]]), at(0));
+    }
+    let series = index.history().between(at(0), at(i64::from(u32::MAX))).series;
+    assert!((300..=limits::HISTORY_POINTS).contains(&series.len()), "{}", series.len());
+}
+
+#[test]
 fn a_curve_has_few_enough_points() {
     let history = index(&vec![vec![vec![100]; 3]; 2_500]).history();
     let stretch = history.between(at(0), at(25_000));
     assert_eq!(stretch.series.len(), 834);
     assert_eq!(stretch.series.iter().map(|sum| sum.intervals).sum::<u64>(), 2_500);
     assert!(history.between(at(25_000), at(26_000)).total.is_none());
+    // What is asked for in few enough intervals is not added up.
+    assert_eq!(history.between(at(0), at(10_000)).series.len(), limits::HISTORY_POINTS);
     // Nonsense is an empty stretch.
     assert!(history.between(at(500), at(100)).total.is_none());
 }

@@ -6,7 +6,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use super::{files, load::load, recorder::Recorder};
+use super::{DIR, files, load::load, recorder::Recorder};
 use crate::{
     metrics::{History, HistoryIndex, Probes},
     snapshot::Snapshot,
@@ -23,7 +23,7 @@ pub(crate) struct Archive {
 impl Archive {
     /// Opens the history of the state directory `state`, and makes it where there is none.
     pub(crate) fn open(state: &Path) -> io::Result<Self> {
-        let recorder = Recorder::open(&state.join("history"))?;
+        let recorder = Recorder::open(&state.join(DIR))?;
         // Intervals follow each other, and so the last recording knows the end of all.
         let mut archive = Self { recorder, index: HistoryIndex::default(), is_loaded: false };
         let last = archive.recorder.complete().last().map(str::to_owned);

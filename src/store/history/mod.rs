@@ -20,10 +20,11 @@
 //! - `recorder`: appends intervals
 //! - `load`: reads recordings
 //! - `archive`: both, and the past in memory
-//! - `replay`: a recorded run as a snapshot
+//! - `replay`: a recorded run as a snapshot; `examine`: what there is
 
 mod archive;
 mod at_end;
+mod examine;
 mod files;
 mod hlog;
 mod load;
@@ -34,4 +35,8 @@ mod replay;
 mod tests;
 
 pub(crate) use archive::Archive;
+pub use examine::{HistoryReport, examine};
 pub use replay::{ReplayError, replay};
+
+/// Where recordings are in a directory of state.
+pub(super) const DIR: &str = "history";

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    archive, files,
+    DIR, archive, files,
     load::{LoadedInterval, load, load_lines},
     record::{FaultRecord, Interval, NodeRecord, TraceRecord, kind_of},
 };
@@ -47,7 +47,7 @@ pub enum ReplayError {
 ///
 /// Where the directory cannot be read, or holds no interval that can.
 pub fn replay(dir: &Path) -> Result<Arc<Published>, ReplayError> {
-    let below = dir.join("history");
+    let below = dir.join(DIR);
     let dir = if below.is_dir() { below } else { dir.to_owned() };
     let failed = |error| ReplayError::Io { dir: dir.clone(), error };
     let history = archive::read(&dir).map_err(failed)?;

@@ -162,7 +162,7 @@ proptest! {
         if let Ok(published) = replay(state.path()) {
             // Those who show it trust its numbers.
             let _ = crate::json_report(&published.latest());
-            let _ = crate::wire::to_json(&crate::wire::event(&published.latest()));
+            let _ = crate::wire::to_json(&crate::wire::event(&published.latest(), true));
             let _ = crate::wire::to_json(&crate::wire::graph::json(&published.latest()));
         }
     }

@@ -14,13 +14,14 @@ mod rotation;
 mod signals;
 mod stream;
 mod troubles;
+mod world;
 
 use std::{
     fs::{self, OpenOptions},
     io::Write,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
@@ -31,6 +32,7 @@ use serde_json::Value;
 use crate::{
     http,
     program::{Ended, HANG, Program, ended, file, folder, follow, follow_serving},
+    support::skip,
 };
 
 /// A pipeline that writes every record to `out`.
@@ -64,6 +66,21 @@ fn wait_until(is_so: impl Fn() -> bool, words: impl Fn() -> String) {
         assert!(begun.elapsed() < HANG, "{}", words());
         thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// `logweir follow` as somebody who is not root.
+fn as_nobody() -> Option<Command> {
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_logweir")]);
+    let works = command.arg("follow").arg("--help").output().is_ok_and(|output| output.status.success());
+    if !works {
+        skip("permissions: setpriv cannot start the program as somebody else here");
+        return None;
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_logweir")]);
+    command.args(["follow", "--no-serve"]).stdin(Stdio::null()).stderr(Stdio::piped());
+    Some(command)
 }
 
 /// Asks it to end, and checks that it did in order.
@@ -185,8 +202,7 @@ fn polling_alone_is_enough() {
 fn standard_input_is_followed_to_its_end() {
     let mut command = follow();
     command.args(["--no-state", "--until-eof", "--print", "start", "-"]);
-    let mut echo =
-        Command::new("printf").arg("INFO one\\nINFO two").stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let mut echo = Command::new("printf").arg("INFO one\\nINFO two").stdout(Stdio::piped()).spawn().unwrap();
     let ended = ended(command.stdin(echo.stdout.take().unwrap()));
     echo.wait().unwrap();
     assert_eq!(String::from_utf8_lossy(&ended.stdout), "INFO one\nINFO two\n");

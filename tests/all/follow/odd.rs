@@ -3,16 +3,15 @@
 use std::{
     fs::{self, File},
     io::Write,
-    os::unix::fs::{FileExt, PermissionsExt},
+    os::unix::fs::FileExt,
     path::Path,
-    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use super::{append, finish, wait_for, wait_until};
+use super::{append, as_nobody, finish, wait_for, wait_until};
 use crate::{
-    program::{HANG, Program, file, folder, follow, is_long, private_kib},
+    program::{HANG, Program, allow, file, folder, follow, is_long, private_kib},
     support::skip,
 };
 
@@ -98,25 +97,6 @@ fn a_line_without_an_end_takes_no_memory() {
     let written = fs::read(&out).expect("our own file");
     assert_eq!(written.len() as u64, expected);
     assert!(written.ends_with(b"x\nINFO behind\n"));
-}
-
-/// `logweir follow` as somebody who is not root.
-fn as_nobody() -> Option<Command> {
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_logweir")]);
-    let works = command.arg("follow").arg("--help").output().is_ok_and(|output| output.status.success());
-    if !works {
-        skip("permissions: setpriv cannot start the program as somebody else here");
-        return None;
-    }
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", env!("CARGO_BIN_EXE_logweir")]);
-    command.args(["follow", "--no-serve"]).stdin(Stdio::null()).stderr(Stdio::piped());
-    Some(command)
-}
-
-fn allow(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("our own file");
 }
 
 #[test]

@@ -8,9 +8,16 @@ use std::{
     process::{Command, Stdio},
 };
 
-use logweir::{Admission, Server, Token};
+use logweir::{Admission, Snapshot, Token};
+use rustix::process::Signal;
 
-use crate::{sample, server::serve};
+use crate::{
+    history::{age, recorded, rename_error, replay},
+    http::get,
+    program::{Program, ended, folder},
+    sample,
+    server::serve,
+};
 
 /// What a browser test needs, or what is missing.
 fn tools() -> Result<(PathBuf, PathBuf), &'static str> {
@@ -31,8 +38,8 @@ fn tools() -> Result<(PathBuf, PathBuf), &'static str> {
     Ok((chromium, playwright))
 }
 
-/// Runs `script` against `server`; its own assertions decide.
-fn run(script: &str, server: &Server, arguments: &[&str]) {
+/// Runs `script` against the server at `url`; its own assertions decide.
+fn run(script: &str, url: &str, arguments: &[&str]) {
     let (chromium, playwright) = match tools() {
         Ok(tools) => tools,
         Err(missing) => {
@@ -42,7 +49,7 @@ fn run(script: &str, server: &Server, arguments: &[&str]) {
     };
     let output = Command::new("node")
         .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(script))
-        .arg(server.url())
+        .arg(url)
         .args(arguments)
         .env("LOGWEIR_CHROMIUM", chromium)
         .env("LOGWEIR_PLAYWRIGHT", playwright)
@@ -56,15 +63,18 @@ fn run(script: &str, server: &Server, arguments: &[&str]) {
 fn hostile_lines_are_only_shown() {
     let server = serve(sample::hostile(1), Admission::default());
     let lines = serde_json::to_string(&sample::HOSTILE).expect("serializes");
-    run("hostile.mjs", &server, &[&lines]);
+    run("hostile.mjs", &server.url(), &[&lines]);
     server.shutdown();
 }
 
 #[test]
 fn the_page_shows_what_the_endpoints_say() {
-    for scene in [sample::RUNNING, sample::FINISHED, sample::Scene { faults: false, ..sample::FINISHED }] {
-        let server = serve(sample::snapshot(1, scene), Admission::default());
-        run("page.mjs", &server, &[]);
+    let scenes = [sample::RUNNING, sample::FINISHED, sample::Scene { faults: false, ..sample::FINISHED }];
+    // Counts go on over restarts, samples of faults do not.
+    let restarted = Snapshot { faults: Vec::new().into(), ..sample::snapshot(1, sample::RUNNING) };
+    for snapshot in scenes.map(|scene| sample::snapshot(1, scene)).into_iter().chain([restarted]) {
+        let server = serve(snapshot, Admission::default());
+        run("page.mjs", &server.url(), &[]);
         server.shutdown();
     }
 }
@@ -72,7 +82,7 @@ fn the_page_shows_what_the_endpoints_say() {
 #[test]
 fn the_page_of_a_run_that_follows_says_how_far_behind_it_is() {
     let server = serve(sample::following(1), Admission::default());
-    run("following.mjs", &server, &[]);
+    run("following.mjs", &server.url(), &[]);
     server.shutdown();
 }
 
@@ -80,6 +90,31 @@ fn the_page_of_a_run_that_follows_says_how_far_behind_it_is() {
 fn the_page_asks_for_the_token() {
     let token = Token::new("correct horse").expect("not empty");
     let server = serve(sample::snapshot(1, sample::FINISHED), Admission::default().with_token(token));
-    run("token.mjs", &server, &["correct horse"]);
+    run("token.mjs", &server.url(), &["correct horse"]);
     server.shutdown();
+}
+
+/// What was recorded is shown: of two runs, by what shows them after they are over and by one that goes on, and with a
+/// name that would run if anybody took it for markup.
+#[test]
+fn the_page_shows_the_past() {
+    let state = folder();
+    ended(&mut recorded(state.path()));
+    age(state.path(), 2);
+    let mut live = Program::start(recorded(state.path()).args(["--listen", "127.0.0.1:0"]));
+    let address = live.address();
+    while get(address, "/api/v1/history").json()["lines"] != 1_220 {
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    run("history.mjs", &format!("http://{address}/"), &["15 min"]);
+    live.signal(Signal::INT);
+    live.end();
+    for hostile in [None, Some(sample::HOSTILE[0])] {
+        hostile.into_iter().for_each(|name| rename_error(state.path(), name));
+        let mut program = replay(state.path());
+        let url = format!("http://{}/", program.address());
+        run("history.mjs", &url, &["all", hostile.unwrap_or("error")]);
+        program.signal(Signal::INT);
+        program.end();
+    }
 }

@@ -34,10 +34,13 @@ const DATA: [&str; 11] = [
 ];
 
 /// Everything else.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 12] = [
     "/",
     "/assets/page.css",
     "/assets/page.js",
+    "/assets/processors.js",
+    "/assets/history.js",
+    "/assets/tools.js",
     "/assets/icon.svg",
     "/healthz",
     "/metrics",

@@ -1,5 +1,6 @@
 //! Random lives of a log against what was written into it: each line once, in order; and where a file was truncated or
-//! removed, nothing lost but what was in it then, and that said.
+//! removed, nothing lost but what was in it then, and that said. All of it without the rights of root, so that the rights
+//! of files and directories can be taken away and given back in between.
 //!
 //! `LOGWEIR_SEQUENCES` says how many lives, `LOGWEIR_SEED` which one.
 
@@ -14,10 +15,11 @@ use std::{
 use fastrand::Rng;
 
 use super::{
-    super::{FollowBlock, FollowOptions, Follower, From},
+    super::{FollowBlock, FollowOptions, Follower, From, identity::file_id},
+    rights::{self, Rights},
     support::{assert_tiled, fold},
 };
-use crate::{metrics::SourceNews, place::KnownFile};
+use crate::{limits, metrics::SourceNews, place::KnownFile};
 
 /// What is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,8 @@ enum Action {
     Stop,
     Start,
     Rewind,
+    Forbid,
+    Allow,
     Look,
     Wait,
 }
@@ -69,9 +73,17 @@ struct Life {
     closed: Vec<FollowBlock>,
     known: Vec<KnownFile>,
     news: Vec<SourceNews>,
+    /// Truncations, removals and losses that were said by followers before this one.
+    said: usize,
+    /// A file was truncated before a place that was acknowledged: that cannot go unsaid.
+    must_say: bool,
+    is_forbidden: bool,
+    /// A follower began while it could not open everything. Files behind one that is known and cannot be opened are read
+    /// meanwhile, and again after another restart, if the state knows none that came later.
+    was_blind: bool,
     /// All that one follower gave out and said.
     given: Vec<(u32, u64, u64)>,
-    log: Vec<Action>,
+    log: Vec<String>,
 }
 
 impl Life {
@@ -110,6 +122,10 @@ impl Life {
             closed: Vec::new(),
             known: Vec::new(),
             news: Vec::new(),
+            said: 0,
+            must_say: false,
+            is_forbidden: false,
+            was_blind: false,
             given: Vec::new(),
             log: Vec::new(),
         };
@@ -206,7 +222,10 @@ impl Life {
             self.shift();
             self.copy_to(&self.folder.path().join("app.1.log"));
         }
-        self.writer.as_ref().unwrap().set_len(0).unwrap();
+        let writer = self.writer.as_ref().unwrap();
+        let id = file_id(writer).unwrap();
+        self.must_say |= self.known.iter().any(|known| known.mark.id == id && known.mark.offset > 0);
+        writer.set_len(0).unwrap();
         self.file += 1;
     }
 
@@ -228,6 +247,7 @@ impl Life {
 
     fn start(&mut self) {
         if self.follower.is_none() {
+            self.was_blind |= self.is_forbidden;
             self.follower = Some(Follower::new(self.options.clone(), &self.known, self.now).unwrap());
             self.take(Duration::ZERO);
         }
@@ -261,6 +281,7 @@ impl Life {
         };
         let blocks: Vec<FollowBlock> = self.given.iter().map(block).collect();
         assert_tiled(&blocks, &self.news);
+        self.said += self.news.iter().filter(|news| says_loss(news)).count();
         self.given.clear();
         self.news.clear();
     }
@@ -319,8 +340,21 @@ impl Life {
         self.acknowledge(usize::MAX);
     }
 
+    fn forbid(&mut self) {
+        self.log.push(rights::take_one(self.folder.path(), &mut self.rng));
+        self.is_forbidden = true;
+    }
+
+    fn allow(&mut self) {
+        rights::give_back(self.folder.path());
+        self.is_forbidden = false;
+    }
+
     fn act(&mut self, action: Action) {
-        self.log.push(action);
+        self.log.push(format!("{action:?}"));
+        if action.changes_names() {
+            rights::open_folder(self.folder.path());
+        }
         match action {
             Action::Append => self.append(),
             Action::Partial => self.write_partial(),
@@ -335,6 +369,8 @@ impl Life {
             }
             Action::Recreate => {
                 self.stop();
+                // Of a file that is gone when it comes back a follower cannot tell what became of it.
+                self.must_say = false;
                 self.delete();
                 self.append();
                 self.start();
@@ -347,6 +383,8 @@ impl Life {
             Action::Stop => self.stop(),
             Action::Start => self.start(),
             Action::Rewind => self.rewind(),
+            Action::Forbid => self.forbid(),
+            Action::Allow => self.allow(),
             Action::Look => self.take_within(0..900),
             Action::Wait => self.take_within(1_000..4_000),
         }
@@ -354,8 +392,10 @@ impl Life {
 
     /// Ends everything and looks what came.
     fn end(&mut self) {
+        self.allow();
         self.end_partial();
         self.start();
+        self.take(limits::REOPEN_TIME_MAX);
         for _ in 0..4 {
             self.take(Duration::from_millis(1_500));
         }
@@ -365,31 +405,61 @@ impl Life {
     }
 
     fn check_lines(&self) {
-        let bytes: Vec<u8> = self.closed.iter().flat_map(|block| block.bytes.clone()).collect();
-        let text = String::from_utf8(bytes).unwrap();
+        // What could not be opened when it was truncated may be gone before it can.
+        assert!(
+            !self.must_say || self.was_blind || self.said > 0,
+            "nothing was said of a truncation: {}",
+            self.log.join(" ")
+        );
         let mut come = BTreeMap::<u32, Vec<u32>>::new();
-        for line in text.lines() {
-            let mut parts = line.split(':').map(|part| part.parse::<u32>().unwrap_or(0));
-            let (file, line) = (parts.next().unwrap(), parts.next().unwrap_or(0));
+        for (file, line) in self.closed.iter().flat_map(|block| lines(&block.bytes)) {
             come.entry(file).or_default().push(line);
         }
         for (file, written) in &self.written {
-            let come = come.get(file).cloned().unwrap_or_default();
+            let mut come = come.get(file).cloned().unwrap_or_default();
+            if self.was_blind {
+                let mut before = BTreeSet::new();
+                come.retain(|&line| before.insert(line));
+            }
             let may_miss = |line: &u32| self.endangered.contains(line) && !come.contains(line);
             let expected: Vec<u32> = written.iter().copied().filter(|line| !may_miss(line)).collect();
-            assert_eq!(come, expected, "of file {file}: {:?} {:?}", self.shape, self.log);
+            assert_eq!(come, expected, "of file {file}: {:?} {}", self.shape, self.log.join(" "));
         }
     }
 }
 
+impl Action {
+    fn changes_names(self) -> bool {
+        use Action::{CopyTruncate, Delete, Recreate, Rename, RenameLate, Truncate};
+        matches!(self, Rename | RenameLate | CopyTruncate | Truncate | Delete | Recreate)
+    }
+}
+
+/// File and number of each line.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = (u32, u32)> {
+    let text = str::from_utf8(bytes).unwrap();
+    text.lines().map(|line| {
+        let mut parts = line.split(':').map(|part| part.parse::<u32>().unwrap_or(0));
+        (parts.next().unwrap(), parts.next().unwrap_or(0))
+    })
+}
+
+fn says_loss(news: &SourceNews) -> bool {
+    matches!(news, SourceNews::Truncated { .. } | SourceNews::Lost { .. } | SourceNews::Gone { .. })
+}
+
 fn live(seed: u64) {
     use Action::{
-        Append, CopyTruncate, Crash, Delete, Look, Partial, Recreate, Rename, RenameLate, Rewind, Start, Stop,
-        Truncate, Wait,
+        Allow, Append, CopyTruncate, Crash, Delete, Forbid, Look, Partial, Recreate, Rename, RenameLate, Rewind, Start,
+        Stop, Truncate, Wait,
     };
+    let _rights = Rights::without_root();
     let mut life = Life::new(seed);
     let is_harmless = life.rng.bool();
-    let gentle = [Append, Append, Append, Partial, Rename, RenameLate, Crash, Stop, Start, Rewind, Look, Look, Wait];
+    let gentle = [
+        Append, Append, Append, Partial, Rename, RenameLate, Crash, Stop, Start, Rewind, Forbid, Allow, Look, Look,
+        Wait,
+    ];
     let harsh = [CopyTruncate, Truncate, Delete, Recreate];
     for _ in 0..life.rng.usize(3..20) {
         let number = life.rng.usize(0..gentle.len() + if is_harmless { 0 } else { harsh.len() });

@@ -247,8 +247,9 @@ fn change_places(known: &mut Vec<KnownFile>, change: &PlaceChange) {
 }
 
 fn put_mark(known: &mut [KnownFile], mark: Mark) {
+    let ids: Vec<_> = known.iter().map(|known| known.mark.id).collect();
     let file = known.iter_mut().find(|known| known.mark.id == mark.id);
-    file.expect("a file is placed before it is marked").mark = mark;
+    file.unwrap_or_else(|| panic!("a file is placed before it is marked: {:?}, {ids:?}", mark.id)).mark = mark;
 }
 
 /// What this thread has had of the processor.
