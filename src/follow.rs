@@ -59,9 +59,9 @@ pub fn follow(args: &FollowArgs, common: &Common) -> Outcome {
         server.shutdown();
     }
     ended.left.iter().for_each(say);
-    let has_new_faults = args.input.until_eof && faults(&ended.finished.snapshot) > earlier_faults;
-    let is_lost = args.state.no_state && !ended.is_delivered;
-    Ok(ExitCode::from(exit_code(&ended, is_reported, has_new_faults || is_lost)))
+    let ends_alone = args.input.until_eof || !sessions.signals.is_interrupted();
+    let has_new_faults = ends_alone && faults(&ended.finished.snapshot) > earlier_faults;
+    Ok(ExitCode::from(exit_code(&ended, is_reported, has_new_faults || ended.is_lost)))
 }
 
 fn open_state(

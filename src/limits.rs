@@ -87,6 +87,15 @@ pub const REOPEN_TIME_MAX: Duration = Duration::from_secs(30);
 pub const HELD_BYTES: u64 = 4 << 30;
 /// Files that are followed at once: each takes a descriptor, of which a process is commonly given 1,024 to begin with.
 pub const FOLLOWED_FILES: usize = 10_000;
+/// How long a last line may wait for its newline where following ends at the end of what is there: writers that write a
+/// line in parts do not pause for a second between them.
+pub const PARTIAL_TIME: Duration = Duration::from_secs(1);
+/// Files that are held open because some of what was read of them is not acknowledged yet: a tenth of those followed at
+/// once would be many descriptors more, and one is needed only where a session fails and the file has lost its name.
+pub const HELD_FILES: usize = 256;
+/// Bytes of standard input that are kept until they are acknowledged, as they cannot be read again; beyond, whoever writes
+/// them waits. With a checkpoint every 40 ms it is 400 MB a second.
+pub const STREAM_KEPT_BYTES: usize = 16 << 20;
 /// Files that were read to their end and closed, whose places are remembered in case they come back under another name.
 pub const FINISHED_FILES: usize = 1_000;
 /// Bytes at the end of a file that are searched for its last lines, so that starting does not take for ever.

@@ -20,8 +20,9 @@ Signals:
   SIGHUP           load the pipeline anew, and reopen the files that are written
 
 Exit codes:
-  0    ended by a signal; with --until-eof: all is read and delivered
-  1    --until-eof: so it is, and there were faults (bad data, files that cannot be read)
+  0    ended by a signal; with --until-eof, or where standard input alone was
+       followed and has ended: all is read and delivered
+  1    so it is, and there were faults (bad data, files that cannot be read)
   2    could not go on, or the arguments are wrong
   130  ended at once, by the second signal
 ";
@@ -56,6 +57,7 @@ pub struct FollowArgs {
 pub struct FollowInputArgs {
     /// Files, directories, globs; `-` is standard input.
     ///
+    /// Where nothing but standard input is followed, it ends with it.
     /// They are followed through rotation, truncation and replacement. What does not exist yet is waited for. Quote a
     /// glob, so that files which appear later are found too.
     #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath, help_heading = "Arguments")]
@@ -76,7 +78,7 @@ pub struct FollowInputArgs {
     pub lines: Option<u64>,
     /// Take a last line without a newline for whole when nothing came for so long, like 10s.
     ///
-    /// Without this option it waits for its newline, or for its file to be rotated; with --until-eof it is whole at once.
+    /// Without this option it waits for its newline, or for its file to be rotated; with --until-eof it waits for 1s.
     #[arg(long, value_name = "TIME", value_parser = values::time)]
     pub partial_after: Option<Duration>,
     /// What is taken in directories.

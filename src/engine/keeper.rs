@@ -7,6 +7,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     io,
     path::{Path, PathBuf},
+    sync::atomic::Ordering,
     time::Instant,
 };
 
@@ -107,8 +108,6 @@ pub(super) struct Keeper<'r> {
     /// The last state that was made sure of, and how many blocks it covers. Files and what was written for them fit
     /// together only here: a session that fails is gone on with from this, whatever was folded since.
     sure: (Checkpoint, u64),
-    /// Files that were finished since.
-    forgotten: Vec<FileId>,
     /// What could not be synced.
     suspect: Option<Suspect>,
     schedule: Schedule,
@@ -168,7 +167,6 @@ impl<'r> Keeper<'r> {
             written,
             lengths,
             sure: (known.clone(), 0),
-            forgotten: Vec::new(),
             known,
             files,
             cells: vec![0; shared.board.layout.len()],
@@ -251,7 +249,6 @@ impl<'r> Keeper<'r> {
             }
             PlaceChange::Forgotten(id) => {
                 self.files.remove(&id);
-                self.forgotten.push(id);
             }
             PlaceChange::Moved { id, path } => {
                 if let Some(file) = self.files.get_mut(&id) {
@@ -267,9 +264,8 @@ impl<'r> Keeper<'r> {
         let sinks = self.sync()?;
         self.known.sinks.clone_from(&sinks);
         self.sure = (self.checkpoint(sinks), self.folded);
-        for id in self.forgotten.drain(..) {
-            // Where there is no room, it is only remembered for longer than it has to be.
-            let _ = self.shared.live.as_ref().map(|live| live.forgotten.push(id));
+        if let Some(live) = &self.shared.live {
+            live.sure.store(self.folded, Ordering::Release);
         }
         let Some(store) = &mut self.store else {
             self.schedule.saved();

@@ -37,7 +37,7 @@ use crate::{
     limits,
     metrics::{BaseTotals, Board, EarlierPart, Layout, Merger, MergerPlan, Published, SourceNews, SourceTable, Totals},
     pipeline::{Pipeline, SinkTarget},
-    place::{FileId, Places},
+    place::Places,
     record::SourceId,
     sink::{InUse, OpenError, Output, resume},
     snapshot::RunState,
@@ -48,8 +48,8 @@ use crate::{
 pub(super) struct Live {
     pub(super) orders: Orders,
     pub(super) news: ArrayQueue<SourceNews>,
-    /// Files that are finished, and in a checkpoint: the way from the keeper back to the follower.
-    pub(super) forgotten: ArrayQueue<FileId>,
+    /// How many blocks of this session are delivered for good: the way from the keeper back to the follower.
+    pub(super) sure: AtomicU64,
 }
 
 /// What can be asked of a follower while it runs.
@@ -92,7 +92,6 @@ pub struct Following {
     follower: Follower,
     /// What is followed, as the user says it.
     paths: Vec<PathBuf>,
-    until_eof: bool,
     store: Option<Store>,
     archive: Option<Archive>,
     checkpoint: Checkpoint,
@@ -117,6 +116,8 @@ pub struct SessionEnd {
     pub is_delivered: bool,
     /// What is to be said of what was read and is not delivered, where this is the end.
     pub left: Option<String>,
+    /// Some of it is not, and nobody can read it again.
+    pub is_lost: bool,
     /// Records that were counted and are not delivered: where it goes on, totals go back to those of the last checkpoint.
     pub taken_back: u64,
     /// The last checkpoint is on disk, if there is a place for it.
@@ -135,7 +136,6 @@ impl Following {
         pipeline: &Pipeline,
         (store, checkpoint): (Option<Store>, Option<Checkpoint>),
     ) -> Result<Self, FollowError> {
-        let until_eof = options.until_eof;
         let paths = options.paths.clone();
         options.ours.extend(pipeline.files_written().map(Path::to_owned));
         options.ours.extend(store.iter().map(|store| store.dir().to_owned()));
@@ -149,7 +149,6 @@ impl Following {
         Ok(Self {
             follower,
             paths,
-            until_eof,
             store,
             archive: None,
             checkpoint,
@@ -210,13 +209,14 @@ impl Following {
         }
         let mut recording = Self::start_recording(&mut self.archive, &self.published, &mut merger, say);
         let beside = Beside { keeper: Some(keeper), recording: recording.as_mut() };
-        let (follower, names, until_eof) = (&mut self.follower, &mut self.names, self.until_eof);
+        let (follower, names) = (&mut self.follower, &mut self.names);
         let mut given = 0;
         let Conducted { mut merger, written, kept } = conduct(&shared, merger, outputs, beside, |pool, workers| {
-            given = run_live(pool, workers, &shared, (follower, names), until_eof, say);
+            given = run_live(pool, workers, &shared, (follower, names), say);
         });
         let is_saved = kept.as_ref().is_some_and(|kept| kept.is_saved);
         let folded = kept.as_ref().map_or(0, |kept| kept.folded);
+        self.follower.acknowledge(self.follower.blocks_given() - given + folded);
         shared.posts.end();
         shared.posts.show(&shared.board);
         if let Some(kept) = kept {
@@ -230,7 +230,8 @@ impl Following {
         let finished = end(&shared, &mut merger, written, left.as_deref());
         self.archive = recording.and_then(|recording| recording.finish(recent));
         self.earlier = Some(merger.into_next_part(self.is_behind.then_some(folded)));
-        SessionEnd { finished, is_delivered: !self.is_behind, left, taken_back, is_saved }
+        let is_lost = left.is_some() && (self.store.is_none() || self.follower.owes_stream());
+        SessionEnd { finished, is_delivered: !self.is_behind, left, is_lost, taken_back, is_saved }
     }
 
     /// Remembers how far a session has come. What servers have taken stays counted, whether its blocks are behind the
@@ -253,7 +254,12 @@ impl Following {
             counted => format!("{} or more could not be delivered in time", plural(counted, "line")),
         };
         let then = if self.store.is_some() { "read again at the next start" } else { "lost, as there is no state" };
-        format!("{what}: {then}")
+        let stream = if self.store.is_some() && self.follower.owes_stream() {
+            ", but what came by standard input is lost"
+        } else {
+            ""
+        };
+        format!("{what}: {then}{stream}")
     }
 
     /// Ends a session in which nothing was read.
@@ -261,7 +267,7 @@ impl Following {
         let finished = end(shared, &mut merger, Ended::Failed(error), None);
         // What its pipeline does not know may be known to the next one.
         self.earlier = earlier.map(|(sources, earlier)| (sources, earlier.behind(&merger)));
-        SessionEnd { finished, is_delivered: true, left: None, taken_back: 0, is_saved: true }
+        SessionEnd { finished, is_delivered: true, left: None, is_lost: false, taken_back: 0, is_saved: true }
     }
 
     fn start_recording(
@@ -284,11 +290,7 @@ impl Following {
         let first = merger.snapshot(RunState::Running, None, None);
         let layout = Layout::new(pipeline.graph());
         let board = Board::next(Arc::clone(&self.published), options.workers, layout, first);
-        let live = Live {
-            orders: self.orders.clone(),
-            news: ArrayQueue::new(limits::NEWS),
-            forgotten: ArrayQueue::new(limits::NEWS),
-        };
+        let live = Live { orders: self.orders.clone(), news: ArrayQueue::new(limits::NEWS), sure: AtomicU64::new(0) };
         let mut shared = Shared::new(pipeline, options, board);
         shared.window = Some(Window::new(shared.options.workers));
         (shared.live, shared.deliveries) = (Some(live), Some(Deliveries::new()));
@@ -364,14 +366,14 @@ fn run_live(
     workers: &mut [Worker<'_>],
     shared: &Shared,
     (follower, names): (&mut Follower, &mut Vec<String>),
-    until_eof: bool,
     say: &Say<'_>,
 ) -> u64 {
     let stream = Stream::new(workers.len());
     let given = AtomicU64::new(0);
     thread::scope(|scope| {
         spawn(scope, "logweir-follow", || {
-            let mut feeder = Feeder { follower, names, stream: &stream, shared, given: &given, until_eof, say };
+            let first = follower.blocks_given();
+            let mut feeder = Feeder { follower, names, stream: &stream, shared, first, given: &given, say };
             if catch_unwind(AssertUnwindSafe(|| feeder.run())).is_err() {
                 shared.give_up();
             }
@@ -394,9 +396,9 @@ struct Feeder<'s> {
     names: &'s mut Vec<String>,
     stream: &'s Stream,
     shared: &'s Shared,
+    /// The follower's number of the first block of this session.
+    first: u64,
     given: &'s AtomicU64,
-    /// Nothing more will come.
-    until_eof: bool,
     say: &'s Say<'s>,
 }
 
@@ -406,19 +408,23 @@ impl Feeder<'_> {
             self.look();
             match self.follower.next(Instant::now(), self.stream.buffer()) {
                 Some(block) => self.give(block),
-                None if self.until_eof && self.follower.is_at_end() => break,
+                None if self.follower.is_over() => break,
                 None => self.follower.wait(limits::PUBLISH_INTERVAL / 2),
             }
+        }
+        // What was taken from whoever writes it has been read.
+        while !self.shared.is_stopping()
+            && let Some(block) = self.follower.rest_of_standard(self.stream.buffer())
+        {
+            self.give(block);
         }
         self.follower.end_segments();
         self.tell();
     }
 
     fn look(&mut self) {
-        let forgotten: Vec<FileId> = std::iter::from_fn(|| self.live().forgotten.pop()).collect();
-        if !forgotten.is_empty() {
-            self.follower.acknowledge_forgotten(&forgotten);
-        }
+        let sure = self.live().sure.load(Ordering::Acquire);
+        self.follower.acknowledge(self.first + sure);
         self.follower.look(Instant::now());
         self.tell();
     }
@@ -444,8 +450,12 @@ impl Feeder<'_> {
             SourceNews::Added { path, .. } => self.names.push(path.clone()),
             SourceNews::Limited { message } => (self.say)(message),
             SourceNews::Failed { source, message, .. } => {
-                let hope = if self.until_eof || message != ABSENT { "" } else { "; it is waited for" };
+                let hope = if self.follower.is_waiting() && message == ABSENT { "; it is waited for" } else { "" };
                 (self.say)(&format!("{}: {message}{hope}", name(*source)));
+            }
+            SourceNews::Lost { source, bytes } => {
+                let (name, bytes) = (name(*source), plural(*bytes, "byte"));
+                (self.say)(&format!("{name}: {bytes} of a file that was removed are lost"));
             }
             SourceNews::Restored { source } => (self.say)(&format!("{}: can be read again", name(*source))),
             _ => {}

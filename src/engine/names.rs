@@ -1,7 +1,10 @@
 //! What followed files are called: in checkpoints from the root, so that it does not matter where the next process is
 //! started; else as the user names them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::HashMap,
+    path::{Path, PathBuf},
+};
 
 use crate::{place::KnownFile, store::Checkpoint};
 
@@ -21,9 +24,17 @@ pub(super) fn whole_paths(mut checkpoint: Checkpoint) -> Checkpoint {
 
 /// `known`, each by the name under which it is found when `paths` are followed.
 pub(super) fn as_named(paths: &[PathBuf], known: &[KnownFile]) -> Vec<KnownFile> {
-    let folders: Vec<(PathBuf, &Path)> = paths.iter().flat_map(|path| folders(path)).collect();
-    let named =
-        |path: &Path| folders.iter().find_map(|(whole, typed)| Some(typed.join(path.strip_prefix(whole).ok()?)));
+    let mut folders = HashMap::<PathBuf, (usize, &Path)>::new();
+    for (order, (whole, typed)) in paths.iter().flat_map(|path| self::folders(path)).enumerate() {
+        folders.entry(whole).or_insert((order, typed));
+    }
+    let named = |path: &Path| {
+        // What was named first counts.
+        let above =
+            path.ancestors().filter_map(|above| folders.get(above).map(|&(order, typed)| (order, typed, above)));
+        let (_, typed, above) = above.min_by_key(|&(order, ..)| order)?;
+        Some(typed.join(path.strip_prefix(above).ok()?))
+    };
     known
         .iter()
         .map(|file| KnownFile { path: named(&file.path).unwrap_or_else(|| file.path.clone()), mark: file.mark })

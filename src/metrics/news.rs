@@ -8,7 +8,9 @@ use crate::{record::SourceId, snapshot::FaultKind};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SourceNews {
     /// There is a new one. Numbers count up from 0 without gaps, and stay.
-    Added { source: SourceId, path: String, identity: (u64, u64) },
+    Added { source: SourceId, path: String },
+    /// Its first file is read: device and inode. Until then there was none.
+    Opened { source: SourceId, identity: (u64, u64) },
     /// How far it is read, how long it is, and since when its oldest unread byte waits.
     Reached { source: SourceId, read: u64, size: u64, behind_since: Option<Instant> },
     /// Its file was renamed or removed, and another one stands in its place.

@@ -91,6 +91,7 @@ impl SourceTable {
             // It is said aloud, by those who start a follower.
             SourceNews::Limited { .. } => return None,
             SourceNews::Added { source, .. }
+            | SourceNews::Opened { source, .. }
             | SourceNews::Reached { source, .. }
             | SourceNews::Rotated { source, .. }
             | SourceNews::Truncated { source, .. }
@@ -105,7 +106,7 @@ impl SourceTable {
         if let SourceNews::Added { path, .. } = news {
             entry.view.path.clone_from(path);
         }
-        if let SourceNews::Added { identity, .. } | SourceNews::Rotated { identity, .. } = news {
+        if let SourceNews::Opened { identity, .. } | SourceNews::Rotated { identity, .. } = news {
             entry.view.identity = Some(*identity);
         }
         let is_fault = entry.followed.get_or_insert_default().hear(news);

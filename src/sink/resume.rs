@@ -48,6 +48,11 @@ fn cut_to(mark: &SinkMark) -> io::Result<Option<&'static str>> {
         Err(error) => return Err(error),
     };
     let metadata = file.metadata()?;
+    // A system may give a device another number when it starts: then the bytes say whether it is that file.
+    let is_renumbered = metadata.ino() == mark.identity.1 && metadata.dev() != mark.identity.0 && mark.length > 0;
+    if is_renumbered && cut(&file, mark)?.is_none() {
+        return Ok(None);
+    }
     if (metadata.dev(), metadata.ino()) != mark.identity {
         // The same, and the new one is there already.
         let is_known = cut_moved(mark) || metadata.len() == 0;

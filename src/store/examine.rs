@@ -209,6 +209,14 @@ impl Wanted {
     fn judge(&self, path: &Path, siblings: &mut Siblings) -> (Verdict, Option<u64>) {
         let otherwise = match fs::metadata(path) {
             Ok(metadata) if identity(&metadata) == self.identity => return self.prove(path, Verdict::Proved),
+            // A system may give a device another number when it starts: then the bytes say whether it is that file.
+            Ok(metadata) if metadata.ino() == self.identity.1 && self.offset > 0 => {
+                let renumbered = Wanted { identity: identity(&metadata), ..*self };
+                match renumbered.prove(path, Verdict::Proved) {
+                    (Verdict::Changed(_), _) => Verdict::Replaced,
+                    proved => return proved,
+                }
+            }
             Ok(_) => Verdict::Replaced,
             Err(error) if is_absence(&error) => Verdict::Gone,
             Err(error) => return (Verdict::Unknown(describe(&error)), None),

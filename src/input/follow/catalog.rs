@@ -1,7 +1,7 @@
 //! Which files are followed: what the paths name now, without what is excluded.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashSet},
     fs::Metadata,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -31,6 +31,9 @@ pub(super) struct FoundFile {
 /// Finds files.
 pub(super) struct Catalog {
     paths: Vec<PathBuf>,
+    /// The same, to be found among thousands.
+    named: HashSet<PathBuf>,
+    has_globs: bool,
     options: DiscoverOptions,
     whole: GlobSet,
     names: GlobSet,
@@ -42,7 +45,16 @@ impl Catalog {
         let (whole, names): (Vec<_>, Vec<_>) = options.exclude.iter().partition(|pattern| pattern.contains('/'));
         let paths: Vec<PathBuf> = options.paths.iter().filter(|path| path.as_os_str() != "-").cloned().collect();
         let ours = Ours::new(&options.ours, &paths)?;
-        Ok(Self { paths, options: options.discover, whole: globs(&whole)?, names: globs(&names)?, ours })
+        let (named, has_globs) = (paths.iter().cloned().collect(), paths.iter().any(|path| is_glob(path)));
+        Ok(Self {
+            paths,
+            named,
+            has_globs,
+            options: options.discover,
+            whole: globs(&whole)?,
+            names: globs(&names)?,
+            ours,
+        })
     }
 
     /// Files that are written by this process, and never followed from now on.
@@ -83,9 +95,13 @@ impl Catalog {
 
     /// False for a path that is none of those that are followed, nor below a directory or matched by a glob.
     pub(super) fn may_have(&self, path: &Path) -> bool {
-        let may_match =
-            |named: &PathBuf| named == path || is_glob(named) || (path.starts_with(named) && named.is_dir());
-        self.paths.iter().any(may_match) && !self.is_excluded(path)
+        let is_below = || path.ancestors().skip(1).any(|above| self.named.contains(above) && above.is_dir());
+        (self.is_named(path) || self.has_globs || is_below()) && !self.is_excluded(path)
+    }
+
+    /// True for a path that the user named, as it is.
+    pub(super) fn is_named(&self, path: &Path) -> bool {
+        self.named.contains(path)
     }
 
     /// What the user named.

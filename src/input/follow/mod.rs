@@ -10,8 +10,12 @@
 
 mod batching;
 mod catalog;
+mod devices;
+mod finished;
 mod holes;
 mod identity;
+mod known;
+mod listing;
 mod next;
 mod options;
 mod resume;
@@ -28,7 +32,7 @@ mod watch;
 mod tests;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     fs::File,
     path::{Path, PathBuf},
     sync::Arc,
@@ -40,7 +44,9 @@ pub use options::{FollowError, FollowOptions, From};
 pub(crate) use crate::place::PlaceChange;
 use batching::Queue;
 use catalog::Catalog;
-use rotation::Finished;
+use finished::Finished;
+use known::Known;
+use listing::Listings;
 use sources::Sources;
 use standard::Standard;
 use tail::Caps;
@@ -57,6 +63,8 @@ use crate::{
 /// Whole records of one file, in order.
 #[derive(Debug)]
 pub(crate) struct FollowBlock {
+    /// Counts up, and is never given twice: what is given out again has another one.
+    pub(crate) number: u64,
     /// Their source.
     pub(crate) source: SourceId,
     /// The path under which the source was first seen.
@@ -86,22 +94,30 @@ pub struct Follower {
     catalog: Catalog,
     caps: Caps,
     files: BTreeMap<Key, Tracked>,
+    /// Which those are, by device and inode.
+    open: HashMap<(u64, u64), FileId>,
     next_key: Key,
     sources: Sources,
     queue: Queue,
     /// What the next block has to tell.
     changes: Vec<PlaceChange>,
     /// Places in files that could not be opened yet.
-    known: Vec<KnownFile>,
+    known: Known,
+    listings: Listings,
     /// Files that were read to their end and closed, in case they come back, or have to be read again.
     finished: VecDeque<Finished>,
     /// Files that are done, but that the state has to know until another one comes into their source.
-    orphans: Vec<(SourceId, FileId)>,
+    orphans: BTreeMap<SourceId, Vec<FileId>>,
+    /// Sources of which something may have to be told.
+    restless: BTreeSet<SourceId>,
     /// Paths whose files came after known ones, and so are read from their beginning.
     successors: BTreeSet<PathBuf>,
     watch: Option<Watch>,
     standard: Option<Standard>,
     is_turn_of_standard: bool,
+    /// How many blocks were given out, and how many of them are acknowledged.
+    given: u64,
+    acknowledged: u64,
     next_scan: Instant,
     /// When the last scan was: a burst of events is not worth more than a few of them.
     last_scan: Option<Instant>,
@@ -113,6 +129,7 @@ pub struct Follower {
     /// The disk space of removed files that was said last.
     held_bytes: u64,
     held_bytes_max: u64,
+    held_files_max: usize,
     said_too_many: bool,
     said_nfs: bool,
     /// Files that nobody knows begin where the options say, and not at their beginning.
@@ -131,23 +148,31 @@ impl Follower {
     /// # Errors
     ///
     /// Only what is wrong with the options; what is wrong with files is news.
-    pub fn new(options: FollowOptions, known: &[KnownFile], now: Instant) -> Result<Self, FollowError> {
+    pub fn new(mut options: FollowOptions, known: &[KnownFile], now: Instant) -> Result<Self, FollowError> {
         let catalog = Catalog::new(&options)?;
+        options.partial_after = options.partial_after.or(options.until_eof.then_some(limits::PARTIAL_TIME));
+        let mut listings = Listings::default();
+        let (known, changes) = devices::as_of_now(known, &mut listings);
         let mut follower = Self {
             caps: Caps { block_bytes: options.block_bytes.max(1), record_bytes_max: options.record_bytes_max.max(1) },
             catalog,
             files: BTreeMap::new(),
+            open: HashMap::new(),
             next_key: 0,
             sources: Sources::default(),
             queue: Queue::default(),
-            changes: Vec::new(),
-            known: known.to_vec(),
+            changes,
+            known: known.into_iter().collect(),
+            listings,
             finished: VecDeque::new(),
             successors: BTreeSet::new(),
-            orphans: Vec::new(),
+            orphans: BTreeMap::new(),
+            restless: BTreeSet::new(),
             watch: None,
             standard: None,
             is_turn_of_standard: false,
+            given: 0,
+            acknowledged: 0,
             next_scan: now,
             last_scan: None,
             last_heard: None,
@@ -155,6 +180,7 @@ impl Follower {
             now,
             held_bytes: 0,
             held_bytes_max: limits::HELD_BYTES,
+            held_files_max: limits::HELD_FILES,
             said_too_many: false,
             said_nfs: false,
             at_start: true,
@@ -199,11 +225,34 @@ impl Follower {
         std::mem::take(&mut self.sources.news).into_iter()
     }
 
-    /// True when everything that is there now was given out.
+    /// True when everything that is there now was given out, and no last line waits for its newline that will be taken
+    /// without it.
     pub(crate) fn is_at_end(&self) -> bool {
         let is_over = self.standard.as_ref().is_none_or(Standard::is_over);
-        let waits = self.files.values().any(|file| file.after.is_some());
+        let takes_partial = self.options.partial_after.is_some();
+        let waits = self.files.values().any(|file| file.after.is_some() || (takes_partial && file.waits_for_newline()));
         is_over && !waits && self.queue.is_empty() && self.changes.is_empty()
+    }
+
+    /// How many blocks were given out: the number of the next one.
+    pub(crate) fn blocks_given(&self) -> u64 {
+        self.given
+    }
+
+    /// True while some of what came by standard input may have to be given out again.
+    pub(crate) fn owes_stream(&self) -> bool {
+        self.standard.as_ref().is_some_and(Standard::is_owing)
+    }
+
+    /// True when nothing more will come, or nothing more is wanted, and everything was given out.
+    pub(crate) fn is_over(&self) -> bool {
+        let is_stream_alone = self.catalog.paths().is_empty();
+        (is_stream_alone || !self.is_waiting()) && self.is_at_end()
+    }
+
+    /// True unless it ends when all that is there was given out.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.options.until_eof
     }
 
     /// Says of each file what was given out of it in one stretch, as when the stretch ended there.

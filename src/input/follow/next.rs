@@ -33,7 +33,14 @@ impl Follower {
         } else {
             self.next_of_files(&mut buffer).or_else(|| self.next_of_standard(&mut buffer))
         };
-        block.or_else(|| self.changes_alone(buffer))
+        block.or_else(|| self.changes_alone(buffer)).map(|block| self.numbered(block))
+    }
+
+    /// `block` with its number, by which it is acknowledged.
+    pub(super) fn numbered(&mut self, mut block: FollowBlock) -> FollowBlock {
+        block.number = self.given;
+        self.given += 1;
+        block
     }
 
     fn next_of_files(&mut self, buffer: &mut Vec<u8>) -> Option<FollowBlock> {
@@ -60,6 +67,7 @@ impl Follower {
         let changes = std::mem::take(&mut self.changes);
         let (source, path) = self.sources.any();
         Some(FollowBlock {
+            number: 0,
             source,
             path,
             offset: 0,
@@ -91,8 +99,7 @@ impl Follower {
         let Some(tracked) = self.files.get_mut(&key) else { return Outcome::Rest };
         let Some(file) = tracked.file.as_ref() else { return Outcome::Rest };
         let size = metadata.len();
-        let has_waited = size == tracked.tail.scanned && is_over_due(tracked, self.options.partial_after, now);
-        let ends = tracked.ends || self.options.until_eof || has_waited;
+        let ends = tracked.ends || is_over_due(tracked, self.options.partial_after, now);
         let scanned = tracked.tail.scanned;
         let turn = tracked.tail.turn(file, size, caps, ends, buffer);
         if tracked.tail.scanned != scanned {
@@ -119,6 +126,7 @@ impl Follower {
         let metadata = tracked.file.as_ref()?.metadata();
         if let Ok(metadata) = &metadata {
             tracked.note(Seen::of(metadata), self.now);
+            self.restless.insert(tracked.source);
         }
         Some(metadata)
     }
@@ -144,6 +152,7 @@ impl Follower {
         let now = self.now;
         let Some(tracked) = self.files.get_mut(&key) else { return Outcome::Rest };
         tracked.last_block = Some(now);
+        tracked.owes_until = self.given + 1;
         tracked.partial_since = None;
         tracked.is_drained = false;
         let (source, mark) = (tracked.source, Some(tracked.tail.mark()));
@@ -154,7 +163,7 @@ impl Follower {
         }
         let changes = std::mem::take(&mut self.changes);
         let (path, bytes) = (self.sources.path(source), std::mem::take(buffer));
-        Outcome::Block(FollowBlock { source, path, offset, bytes, cut_bytes, rest, is_open, mark, changes })
+        Outcome::Block(FollowBlock { number: 0, source, path, offset, bytes, cut_bytes, rest, is_open, mark, changes })
     }
 
     fn skipped(&mut self, key: Key, range: std::ops::Range<u64>) {
@@ -262,9 +271,10 @@ impl Follower {
 
     /// The file `key` needs not be waited for any more.
     pub(super) fn release_successors(&mut self, key: Key) {
-        for (&other, tracked) in self.files.iter_mut().filter(|(_, tracked)| tracked.after == Some(key)) {
+        let Some(next) = self.files.get_mut(&key).and_then(|tracked| tracked.next.take()) else { return };
+        if let Some(tracked) = self.files.get_mut(&next).filter(|tracked| tracked.after == Some(key)) {
             tracked.after = None;
-            self.queue.push(other);
+            self.queue.push(next);
         }
     }
 
@@ -281,18 +291,15 @@ impl Follower {
         waits
     }
 
-    /// Says how far every source is.
+    /// Says how far every source is of which something was seen since.
     pub(super) fn tell_progress(&mut self) {
-        let keys: Vec<Key> = self.files.keys().copied().collect();
-        let mut behind = std::collections::BTreeMap::<_, (u64, Option<Instant>)>::new();
-        for key in &keys {
-            let Some(tracked) = self.files.get_mut(key) else { continue };
-            let since = tracked.behind_since();
-            let entry = behind.entry(tracked.source).or_default();
-            entry.0 += tracked.bytes_behind();
-            entry.1 = entry.1.into_iter().chain(since).min();
-        }
-        for (source, (bytes, since)) in behind {
+        for source in std::mem::take(&mut self.restless) {
+            let (mut bytes, mut since) = (0, None);
+            for key in self.sources.files(source) {
+                let Some(tracked) = self.files.get_mut(key) else { continue };
+                bytes += tracked.bytes_behind();
+                since = since.into_iter().chain(tracked.behind_since()).min();
+            }
             let Some(tracked) = self.sources.last(source).and_then(|key| self.files.get_mut(&key)) else { continue };
             let read = tracked.tail.offset;
             let told = (read, read + bytes, since);

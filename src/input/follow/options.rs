@@ -26,7 +26,8 @@ pub struct FollowOptions {
     pub block_bytes: usize,
     /// Bytes of a record that are given out; what is longer is cut.
     pub record_bytes_max: usize,
-    /// Nothing more will be written: a last line needs no newline.
+    /// It ends when all that is there was read. A last line may wait for its newline for `partial_after`, or, without that,
+    /// for a second.
     pub until_eof: bool,
     /// Files and directories that this process writes: following them would never end, and so they are left out.
     pub ours: Vec<PathBuf>,

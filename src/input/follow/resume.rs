@@ -2,7 +2,7 @@
 //! after them is read behind them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt,
@@ -13,7 +13,9 @@ use super::{
     Follower, PlaceChange,
     catalog::Found,
     identity::file_id,
-    rotation::{Age, Places, folder_of, is_rotated_name},
+    known::identity,
+    listing::Listings,
+    rotation::{Age, Places, bases, folder_of, is_rotated_name},
     scan::places,
     tail::Tail,
     tracked::Tracked,
@@ -57,12 +59,13 @@ enum Located {
 impl Follower {
     /// Finds all files for the first time.
     pub(super) fn start(&mut self) {
-        let familiar = self.known.iter().map(|known| identity(known.mark.id)).collect();
+        let familiar = self.known.identities().collect();
         let found = self.catalog.find(&familiar);
         self.resume(&found);
         self.admit_all(&found);
         self.tell_troubles(&found);
         self.update_watch(&found);
+        self.listings.clear();
     }
 
     /// Goes on in known files that were renamed, and behind each in those that came after it. Those that stand where
@@ -82,11 +85,13 @@ impl Follower {
     /// Returns true if it began to read any.
     fn find_known(&mut self, found: &Found, places: &Places) -> bool {
         let mut refound: Vec<Refound> = Vec::new();
-        for known in self.known.clone() {
-            refound.extend(self.find_again(&known, found, places));
+        let homes = homes(found);
+        let all: Vec<KnownFile> = self.known.iter().cloned().collect();
+        for known in all {
+            refound.extend(self.find_again(&known, &homes, places));
         }
         refound.sort_by_key(|file| file.age);
-        let mut youngest: BTreeMap<PathBuf, (FileId, Age, bool)> = BTreeMap::new();
+        let mut youngest: BTreeMap<PathBuf, (Age, bool)> = BTreeMap::new();
         let mut has_begun = false;
         for file in refound {
             if file.is_home {
@@ -95,15 +100,15 @@ impl Follower {
                 }
                 continue;
             }
-            youngest.insert(file.home.clone(), (file.id, file.age, file.is_hidden));
+            youngest.insert(file.home.clone(), (file.age, file.is_hidden));
             has_begun |= file.rest.is_some_and(|rest| self.take_rest(&file.home, file.id, rest));
         }
         // What stands between two that are known came before the second one, and has been read. So has all that came
         // before one that is at home.
-        for (home, (id, age, is_hidden)) in youngest {
-            let source = self.sources.number(&home, identity(id));
+        for (home, (age, is_hidden)) in youngest {
+            let source = self.sources.number(&home);
             // One that is gone may have come later, and then everything else has been read.
-            if is_hidden && self.orphans.iter().any(|&(other, _)| other == source) {
+            if is_hidden && self.orphans.get(&source).is_some_and(|orphans| !orphans.is_empty()) {
                 continue;
             }
             let open = self.sources.last(source).and_then(|key| self.files.get(&key)).and_then(Tracked::age);
@@ -118,7 +123,7 @@ impl Follower {
         if self.is_open(id) {
             return false;
         }
-        let source = self.sources.number(home, identity(id));
+        let source = self.sources.number(home);
         self.forget_remembered(id);
         self.sources.restore(source);
         let key = self.register(source, rest.path, rest.file, rest.tail);
@@ -132,9 +137,9 @@ impl Follower {
     }
 
     /// Looks for a known file.
-    fn find_again(&mut self, known: &KnownFile, found: &Found, places: &Places) -> Option<Refound> {
+    fn find_again(&mut self, known: &KnownFile, homes: &Homes<'_>, places: &Places) -> Option<Refound> {
         let id = known.mark.id;
-        let home = home(&known.path, found);
+        let home = home(&known.path, homes);
         let wanted_at = places.get(&identity(id));
         if home != known.path {
             self.successors.insert(home.clone());
@@ -152,7 +157,7 @@ impl Follower {
         if wanted_at != Some(&known.path) {
             self.successors.insert(known.path.clone());
         }
-        match locate(known, wanted_at, &home) {
+        match locate(known, wanted_at, &home, &mut self.listings) {
             Located::Here(path, file, tail) => {
                 // It may be known by less than it can be known by now that it is open.
                 let id = file_id(&file).ok()?;
@@ -167,8 +172,8 @@ impl Follower {
             Located::Gone if wanted_at.is_some() => None,
             Located::Gone => {
                 self.forget_remembered(id);
-                let source = self.sources.number(&home, identity(id));
-                self.orphans.push((source, id));
+                let source = self.sources.number(&home);
+                self.orphans.entry(source).or_default().push(id);
                 None
             }
             // What came after it can be read meanwhile.
@@ -180,7 +185,7 @@ impl Follower {
 
     /// A file was truncated, and then renamed.
     fn begun_anew(&mut self, id: FileId, home: &Path) -> Tail {
-        let source = self.sources.number(home, identity(id));
+        let source = self.sources.number(home);
         self.sources.news.push(SourceNews::Truncated { source, lost: None });
         let mut tail = Tail::new(id);
         tail.restart();
@@ -189,40 +194,40 @@ impl Follower {
 
     /// What is known of a file that is not open.
     pub(super) fn remembered(&self, id: FileId) -> Option<KnownFile> {
-        let mut all = self.known.iter().chain(self.finished.iter().map(|finished| &finished.known));
-        let is_inode = |known: &&KnownFile| identity(known.mark.id) == identity(id);
-        all.clone().find(|known| known.mark.id == id).or_else(|| all.find(is_inode)).cloned()
+        let mut finished = self.finished.iter().filter(|finished| finished.may_return).map(|finished| &finished.known);
+        let exact = self.known.get(id).or_else(|| finished.clone().find(|known| known.mark.id == id));
+        let with_inode = || {
+            let is_inode = |known: &&KnownFile| identity(known.mark.id) == identity(id);
+            self.known.with_inode_of(id).or_else(|| finished.find(is_inode))
+        };
+        exact.or_else(with_inode).cloned()
     }
 
     /// Forgets what is known of all files that ever had the inode of `id`, which is open now, or gone.
     pub(super) fn forget_remembered(&mut self, id: FileId) {
-        let others = self.known.iter().map(|known| known.mark.id);
-        let others = others.filter(|other| identity(*other) == identity(id) && *other != id);
+        let others = self.known.take_inode_of(id).into_iter().map(|known| known.mark.id).filter(|other| *other != id);
         self.changes.extend(others.map(PlaceChange::Forgotten));
-        self.known.retain(|known| identity(known.mark.id) != identity(id));
-        self.finished.retain(|finished| identity(finished.known.mark.id) != identity(id));
+        self.forget_finished(id);
     }
 }
 
-fn identity(id: FileId) -> (u64, u64) {
-    (id.device, id.inode)
+/// All paths that were found.
+type Homes<'f> = HashSet<&'f Path>;
+
+fn homes(found: &Found) -> Homes<'_> {
+    found.files.iter().map(|file| &*file.path).chain(found.unreadable.iter().map(|file| &*file.path)).collect()
 }
 
 /// The path that `path` was rotated away from, if that is followed, else `path`.
-fn home(path: &Path, found: &Found) -> PathBuf {
-    let name = path.file_name().unwrap_or_default();
-    let is_home = |candidate: &&Path| {
-        candidate.parent() == path.parent()
-            && candidate.file_name().is_some_and(|candidate| is_rotated_name(candidate, name))
-    };
-    let candidates = found.files.iter().map(|file| &*file.path).chain(found.unreadable.iter().map(|file| &*file.path));
+fn home(path: &Path, homes: &Homes<'_>) -> PathBuf {
+    let candidates = bases(path.file_name().unwrap_or_default()).into_iter().map(|base| path.with_file_name(base));
     // Of `app.log` and `app.log.1`, the shorter is where it all begins.
-    let home = candidates.filter(is_home).min_by_key(|candidate| candidate.as_os_str().len());
-    home.unwrap_or(path).to_owned()
+    let home = candidates.filter(|path| homes.contains(&**path)).min_by_key(|path| path.as_os_str().len());
+    home.unwrap_or_else(|| path.to_owned())
 }
 
 /// Finds a known file: where it is to be followed, where it was, or anywhere in the same directory.
-fn locate(known: &KnownFile, wanted_at: Option<&PathBuf>, home: &Path) -> Located {
+fn locate(known: &KnownFile, wanted_at: Option<&PathBuf>, home: &Path, listings: &mut Listings) -> Located {
     for path in wanted_at.into_iter().chain([&known.path]) {
         match open_as(path, known) {
             Ok(Some((file, Some(tail)))) => return Located::Here(path.clone(), file, Some(tail)),
@@ -231,9 +236,11 @@ fn locate(known: &KnownFile, wanted_at: Option<&PathBuf>, home: &Path) -> Locate
             Err(_) => return Located::Hidden(age_of(path, known)),
         }
     }
-    let Ok(entries) = fs::read_dir(folder_of(&known.path)) else { return Located::Hidden(None) };
-    for entry in entries.flatten() {
-        let path = known.path.with_file_name(entry.file_name());
+    let Ok(others) = listings.with_inode(folder_of(&known.path), known.mark.id.inode) else {
+        return Located::Hidden(None);
+    };
+    for (_, name) in others {
+        let path = known.path.with_file_name(&name);
         let (file, tail) = match open_as(&path, known) {
             Ok(Some(found)) => found,
             Ok(None) => continue,
@@ -243,7 +250,7 @@ fn locate(known: &KnownFile, wanted_at: Option<&PathBuf>, home: &Path) -> Locate
             },
         };
         // The same inode is no proof where it may have been given to another file; the same name makes one.
-        let is_of_home = is_rotated_name(home.file_name().unwrap_or_default(), &entry.file_name());
+        let is_of_home = is_rotated_name(home.file_name().unwrap_or_default(), &name);
         if tail.is_some() || is_of_home {
             return Located::Here(path, file, tail);
         }

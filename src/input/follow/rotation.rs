@@ -2,26 +2,30 @@
 
 use std::{
     collections::HashMap,
-    ffi::OsStr,
+    ffi::{OsStr, OsString},
     fs::{self, File, Metadata},
     os::{
         fd::AsRawFd,
-        unix::{ffi::OsStrExt, fs::MetadataExt},
+        unix::{
+            ffi::{OsStrExt, OsStringExt},
+            fs::MetadataExt,
+        },
     },
     path::{Path, PathBuf},
     time::SystemTime,
 };
 
-use super::{Follower, Key, PlaceChange, identity::file_id, tail::Tail, tracked::Tracked};
+use super::{
+    Follower, Key, PlaceChange, identity::file_id, known::identity, listing::stem, tail::Tail, tracked::Tracked,
+};
 use crate::{
     input::{
         describe,
         discover::{Head, Identity, open_at_once},
         follow::tail::read_range,
     },
-    limits,
     metrics::SourceNews,
-    place::{FileId, KnownFile, Mark},
+    place::{FileId, KnownFile},
     record::SourceId,
 };
 
@@ -34,16 +38,6 @@ pub(super) enum Ending {
     GivenUp,
     /// It cannot be opened by any name.
     Vanished,
-}
-
-/// A file that was read to its end and closed.
-#[derive(Debug, Clone)]
-pub(super) struct Finished {
-    pub(super) known: KnownFile,
-    /// Where reading began.
-    pub(super) origin: Mark,
-    /// All of it was delivered.
-    pub(super) is_acknowledged: bool,
 }
 
 /// Files that were found, by their identities.
@@ -147,15 +141,15 @@ impl Follower {
         self.sources.fail(source, format!("{} cannot be opened: {}", path.display(), describe(error)));
         let known = KnownFile { path, mark: Tail::new(id).mark() };
         self.changes.push(PlaceChange::Placed(known.clone()));
-        self.known.push(known);
+        self.known.put(known);
     }
 
-    fn siblings(&self, path: &Path, age: Age) -> Vec<Sibling> {
+    fn siblings(&mut self, path: &Path, age: Age) -> Vec<Sibling> {
         let (folder, Some(name)) = (folder_of(path), path.file_name()) else { return Vec::new() };
-        let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-        let rotated = entries.flatten().filter(|entry| is_rotated_name(name, &entry.file_name()));
+        let Ok(names) = self.listings.names(folder, stem(name)) else { return Vec::new() };
+        let rotated = names.iter().filter(|other| is_rotated_name(name, other));
         let mut siblings: Vec<Sibling> = rotated
-            .filter_map(|entry| Sibling::open(&path.with_file_name(entry.file_name()), age))
+            .filter_map(|name| Sibling::open(&path.with_file_name(name), age))
             .filter(|sibling| !self.is_open(sibling.id) && !self.is_finished(sibling.id))
             .collect();
         siblings.sort_by_key(|sibling| sibling.age);
@@ -163,7 +157,7 @@ impl Follower {
     }
 
     pub(super) fn is_open(&self, id: FileId) -> bool {
-        self.files.values().any(|tracked| tracked.identity() == (id.device, id.inode))
+        self.open.contains_key(&identity(id))
     }
 
     /// True for a file that was read to its end. Its inode alone says nothing: it may be another file's by now.
@@ -182,7 +176,7 @@ impl Follower {
         }
         self.end_segment(key);
         self.release_successors(key);
-        let Some(tracked) = self.files.remove(&key) else { return };
+        let Some(tracked) = self.remove(key) else { return };
         if self.sources.last(tracked.source) == Some(key) {
             self.sources.set_last_age(tracked.source, tracked.age());
         }
@@ -193,42 +187,16 @@ impl Follower {
         if self.sources.last(tracked.source) == Some(key) && self.is_named(tracked.source) {
             // Until another one comes the state has to know that there was one: else, after a restart, what came
             // meanwhile would be taken for a file that was always there.
-            self.orphans.push((tracked.source, tracked.tail.id));
+            self.orphans.entry(tracked.source).or_default().push(tracked.tail.id);
         } else {
             self.changes.push(PlaceChange::Forgotten(tracked.tail.id));
         }
-        if !tracked.is_removed && ending == Ending::Quiet {
-            let known = KnownFile { path: tracked.path, mark: tracked.tail.mark() };
-            self.finished.push_back(Finished { known, origin: tracked.origin, is_acknowledged: false });
-            while self.finished.len() > limits::FINISHED_FILES {
-                self.finished.pop_front();
-            }
-        }
+        self.remember_finished(tracked, ending);
     }
 
     /// True for a source that the user named, and not a directory or a glob that it is in.
     fn is_named(&self, source: SourceId) -> bool {
-        let path = self.sources.path(source);
-        self.options.paths.iter().any(|named| **named == *path)
-    }
-
-    /// Says how much room removed files take that are still open, and gives up the oldest ones where it is too much.
-    pub(super) fn bound_held(&mut self) {
-        loop {
-            let removed = self.files.iter().filter(|(_, tracked)| tracked.is_removed && tracked.file.is_some());
-            let (bytes, oldest) = removed.fold((0u64, None), |(bytes, oldest), (&key, tracked)| {
-                (bytes.saturating_add(tracked.seen.disk_bytes), oldest.or(Some(key)))
-            });
-            match oldest {
-                Some(key) if bytes > self.held_bytes_max => self.finish(key, Ending::GivenUp),
-                _ => {
-                    if std::mem::replace(&mut self.held_bytes, bytes) != bytes {
-                        self.sources.news.push(SourceNews::Held { bytes });
-                    }
-                    return;
-                }
-            }
-        }
+        self.catalog.is_named(&self.sources.path(source))
     }
 }
 
@@ -312,6 +280,17 @@ pub(super) fn is_rotated_name(base: &OsStr, name: &OsStr) -> bool {
     name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(extension)).is_some_and(is_rotation)
 }
 
+/// All names of which a rotation may have made `name`.
+pub(super) fn bases(name: &OsStr) -> Vec<OsString> {
+    let name = name.as_bytes();
+    let dot = name.iter().rposition(|&byte| byte == b'.').unwrap_or(0);
+    let (stem, extension) = name.split_at(dot);
+    let cut = |whole: &[u8]| (1..whole.len()).filter(|&at| is_rotation(&whole[at..])).collect::<Vec<_>>();
+    let whole = cut(name).into_iter().map(|at| name[..at].to_vec());
+    let inner = cut(stem).into_iter().map(|at| [&stem[..at], extension].concat());
+    whole.chain(inner).map(OsString::from_vec).collect()
+}
+
 fn is_rotation(rest: &[u8]) -> bool {
     let Some((separator, rest)) = rest.split_first() else { return false };
     let is_number = |byte: &u8| byte.is_ascii_digit() || b"-_.:T".contains(byte);
@@ -328,9 +307,11 @@ mod tests {
         let is_rotated = |base: &str, name: &str| is_rotated_name(OsStr::new(base), OsStr::new(name));
         for name in ["app.log.1", "app.log-20261125", "app.log.2026-11-25", "app-2026-11-25.log", "app.log.old"] {
             assert!(is_rotated("app.log", name), "{name}");
+            assert!(bases(OsStr::new(name)).contains(&"app.log".into()), "{name}");
         }
         for name in ["app.log", "app.log.err", "app2.log", "app.log.1.gz", "app.log1", "apple-1.log", "b.log.1"] {
             assert!(!is_rotated("app.log", name), "{name}");
+            assert!(!bases(OsStr::new(name)).contains(&"app.log".into()), "{name}");
         }
         assert!(is_rotated("app", "app.1") && !is_rotated(".log", "x.log"));
     }

@@ -1,9 +1,11 @@
 //! Looking around: what is there, what is new, what has changed.
 
 use std::{
+    collections::HashSet,
     fs::File,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
@@ -11,6 +13,7 @@ use super::{
     Follower, From, Key, PlaceChange,
     catalog::{Found, FoundFile},
     identity::file_id,
+    known::identity,
     rotation::{Ending, Places},
     tail::Tail,
     tracked::{Seen, Tracked, Trouble, later},
@@ -57,6 +60,7 @@ impl Follower {
     fn seen(&mut self, key: Key, seen: Seen) {
         let now = self.now;
         let Some(tracked) = self.files.get_mut(&key) else { return };
+        self.restless.insert(tracked.source);
         let has_grown = seen.size > tracked.seen.size;
         let has_changed = tracked.note(seen, now);
         if has_changed {
@@ -123,7 +127,7 @@ impl Follower {
         self.last_scan = Some(now);
         self.next_scan = later(now, limits::LOOK_INTERVAL);
         let mut familiar = self.identities();
-        familiar.extend(self.known.iter().map(|known| (known.mark.id.device, known.mark.id.inode)));
+        familiar.extend(self.known.identities());
         let found = self.catalog.find(&familiar);
         let places = places(&found);
         let keys: Vec<Key> = self.files.keys().copied().collect();
@@ -134,6 +138,7 @@ impl Follower {
         self.admit_all(&found);
         self.tell_troubles(&found);
         self.update_watch(&found);
+        self.listings.clear();
     }
 
     /// Takes the files that are not followed yet.
@@ -175,7 +180,7 @@ impl Follower {
     }
 
     fn admit(&mut self, found: &FoundFile, places: &Places) {
-        let source = self.sources.number(&found.path, found.identity);
+        let source = self.sources.number(&found.path);
         let opened = open_at_once(&found.path).and_then(|file| Ok((file.metadata()?, file_id(&file)?, file)));
         let (id, file) = match opened {
             Ok((metadata, id, file)) if metadata.is_file() => (id, file),
@@ -232,59 +237,83 @@ impl Follower {
 
     /// Begins to read a file, behind the one that came before it into the same source.
     pub(super) fn register(&mut self, source: SourceId, path: PathBuf, file: File, tail: Tail) -> Key {
-        let key = self.next_key;
-        self.next_key += 1;
         if is_on_nfs(&file) {
             self.tell_nfs(&path);
         }
         let mut tracked = Tracked::new(source, path, file, tail, self.now);
-        let before = self.sources.succeed(source, key, tracked.identity());
+        let before = self.sources.succeed(source, self.next_key, tracked.identity());
         tracked.after = before.filter(|before| self.files.contains_key(before));
+        let after = tracked.after;
+        let key = self.insert(tracked);
+        if let Some(before) = after.and_then(|before| self.files.get_mut(&before)) {
+            before.next = Some(key);
+        }
+        let orphans = self.orphans.remove(&source).unwrap_or_default().into_iter();
+        let gone = orphans.filter(|orphan| self.open.get(&identity(*orphan)) != Some(orphan));
+        self.changes.extend(gone.map(PlaceChange::Forgotten));
+        key
+    }
+
+    /// Takes a file in among those that are read.
+    pub(super) fn insert(&mut self, tracked: Tracked) -> Key {
+        let key = self.next_key;
+        self.next_key += 1;
         self.next_look = self.next_look.min(tracked.next_look);
+        self.open.insert(tracked.identity(), tracked.tail.id);
+        self.sources.add_file(tracked.source, key);
+        self.restless.insert(tracked.source);
         // What is read again is not to be forgotten.
-        let id = tracked.tail.id;
-        self.orphans.retain(|&(_, orphan)| orphan != id);
+        if let Some(orphans) = self.orphans.get_mut(&tracked.source) {
+            orphans.retain(|&orphan| orphan != tracked.tail.id);
+        }
         self.files.insert(key, tracked);
         self.place(key);
-        let orphans = std::mem::take(&mut self.orphans);
-        let (here, others): (Vec<_>, Vec<_>) = orphans.into_iter().partition(|&(other, _)| other == source);
-        self.orphans = others;
-        self.changes.extend(here.into_iter().map(|(_, id)| PlaceChange::Forgotten(id)));
         self.queue.push(key);
         key
     }
 
+    /// Takes a file out of those that are read.
+    pub(super) fn remove(&mut self, key: Key) -> Option<Tracked> {
+        let tracked = self.files.remove(&key)?;
+        self.open.remove(&tracked.identity());
+        self.sources.remove_file(tracked.source, key);
+        self.restless.insert(tracked.source);
+        Some(tracked)
+    }
+
     /// Says what cannot be read, and what can be read again.
     pub(super) fn tell_troubles(&mut self, found: &Found) {
-        for entry in &found.unreadable {
+        let unreadable: HashSet<&Path> = found.unreadable.iter().map(|entry| &*entry.path).collect();
+        if !unreadable.is_empty() {
             // A file that is read, and has just been replaced: the next scan finds the other one.
-            let is_read = |tracked: &Tracked| tracked.path == entry.path && tracked.leaving.is_none();
+            let (leaving, standing): (Vec<&Tracked>, Vec<_>) =
+                self.files.values().partition(|tracked| tracked.leaving.is_some());
+            let standing: HashSet<&Path> = standing.iter().map(|tracked| &*tracked.path).collect();
             // Between a rename and the file that comes next, the name is free for a moment.
-            let rotated = self.sources.get(&entry.path);
-            let is_rotated = |tracked: &Tracked| Some(tracked.source) == rotated && tracked.leaving.is_some();
-            if self.files.values().any(|tracked| is_read(tracked) || is_rotated(tracked)) {
-                continue;
+            let rotated: HashSet<SourceId> = leaving.iter().map(|tracked| tracked.source).collect();
+            for entry in &found.unreadable {
+                let is_rotated = self.sources.get(&entry.path).is_some_and(|source| rotated.contains(&source));
+                if !is_rotated && !standing.contains(&*entry.path) {
+                    let source = self.sources.number(&entry.path);
+                    self.sources.fail(source, entry.message.clone());
+                }
             }
-            let source = self.sources.number(&entry.path, (0, 0));
-            self.sources.fail(source, entry.message.clone());
         }
-        let over: Vec<SourceId> = self
+        let over: Vec<(SourceId, Arc<Path>)> = self
             .sources
             .in_trouble()
-            .filter(|(source, path)| {
-                let is_file = self.files.values().any(|tracked| tracked.source == *source);
-                !is_file && !found.unreadable.iter().any(|entry| entry.path == ***path)
-            })
-            .map(|(source, _)| source)
+            .filter(|(source, path)| self.sources.files(*source).is_empty() && !unreadable.contains(&***path))
+            .map(|(source, path)| (source, path.clone()))
             .collect();
+        if over.is_empty() {
+            return;
+        }
         // What is there, but cannot be opened, was said when that was tried.
-        let found_paths = |source: SourceId| {
-            let path = self.sources.path(source);
-            found.files.iter().any(|file| file.path == *path)
-        };
-        let over: Vec<SourceId> = over.into_iter().filter(|&source| !found_paths(source)).collect();
-        for source in over {
-            self.sources.restore(source);
+        let there: HashSet<&Path> = found.files.iter().map(|file| &*file.path).collect();
+        for (source, path) in over {
+            if !there.contains(&*path) {
+                self.sources.restore(source);
+            }
         }
     }
 }

@@ -23,6 +23,8 @@ struct Source {
     path: Arc<Path>,
     /// The file that came last, and whether there was one.
     last: Option<Key>,
+    /// All that are open.
+    files: Vec<Key>,
     /// How old the last file was when it was closed.
     last_age: Option<Age>,
     had_file: bool,
@@ -30,15 +32,22 @@ struct Source {
 }
 
 impl Sources {
-    /// The number for `path`, which gets one if it has none; `identity` is told about a new one.
-    pub(super) fn number(&mut self, path: &Path, identity: (u64, u64)) -> SourceId {
+    /// The number for `path`, which gets one if it has none.
+    pub(super) fn number(&mut self, path: &Path) -> SourceId {
         if let Some(&source) = self.by_path.get(path) {
             return source;
         }
         let source = self.list.len() as SourceId;
         self.by_path.insert(path.to_owned(), source);
-        self.list.push(Source { path: path.into(), last: None, last_age: None, had_file: false, trouble: None });
-        self.news.push(SourceNews::Added { source, path: path.to_string_lossy().into_owned(), identity });
+        self.list.push(Source {
+            path: path.into(),
+            last: None,
+            files: Vec::new(),
+            last_age: None,
+            had_file: false,
+            trouble: None,
+        });
+        self.news.push(SourceNews::Added { source, path: path.to_string_lossy().into_owned() });
         source
     }
 
@@ -59,11 +68,23 @@ impl Sources {
     /// Notes that the file `key` came to `source`; returns the one that came before it.
     pub(super) fn succeed(&mut self, source: SourceId, key: Key, identity: (u64, u64)) -> Option<Key> {
         let entry = &mut self.list[source as usize];
-        if entry.had_file {
-            self.news.push(SourceNews::Rotated { source, identity });
-        }
-        entry.had_file = true;
+        let had_file = std::mem::replace(&mut entry.had_file, true);
+        let rotated = SourceNews::Rotated { source, identity };
+        self.news.push(if had_file { rotated } else { SourceNews::Opened { source, identity } });
         entry.last.replace(key)
+    }
+
+    pub(super) fn add_file(&mut self, source: SourceId, key: Key) {
+        self.list[source as usize].files.push(key);
+    }
+
+    pub(super) fn remove_file(&mut self, source: SourceId, key: Key) {
+        self.list[source as usize].files.retain(|&other| other != key);
+    }
+
+    /// The files of `source` that are open.
+    pub(super) fn files(&self, source: SourceId) -> &[Key] {
+        &self.list[source as usize].files
     }
 
     pub(super) fn last_age(&self, source: SourceId) -> Option<Age> {

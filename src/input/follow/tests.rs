@@ -3,8 +3,11 @@
 mod support;
 
 mod cases;
+mod devices;
 mod finding;
+mod many;
 mod model;
 mod restarts;
+mod rewinds;
 mod rights;
 mod turns;

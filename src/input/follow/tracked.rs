@@ -37,6 +37,8 @@ pub(super) struct Tracked {
     pub(super) leaving: Option<Instant>,
     /// The file that has to be read first.
     pub(super) after: Option<Key>,
+    /// The one that may wait for it.
+    pub(super) next: Option<Key>,
     /// No newline will come for its last record.
     pub(super) ends: bool,
     /// It is read to its end.
@@ -44,6 +46,8 @@ pub(super) struct Tracked {
     pub(super) next_look: Instant,
     pub(super) grew: Option<Instant>,
     pub(super) last_block: Option<Instant>,
+    /// All of it that was given out is acknowledged when all blocks before this number are.
+    pub(super) owes_until: u64,
     /// Since when the beginning of a record waits for its end.
     pub(super) partial_since: Option<Instant>,
     /// inotify has told of it.
@@ -106,11 +110,13 @@ impl Tracked {
             is_removed: false,
             leaving: None,
             after: None,
+            next: None,
             ends: false,
             is_drained: false,
             next_look: later(now, limits::LOOK_INTERVAL),
             grew: None,
             last_block: None,
+            owes_until: 0,
             partial_since: None,
             has_events: false,
             is_refused: false,
@@ -147,6 +153,7 @@ impl Tracked {
         let has_changed = (before.size, before.modified) != (seen.size, seen.modified);
         if has_changed {
             self.grew = Some(now);
+            self.partial_since = None;
         }
         has_changed
     }
@@ -167,6 +174,11 @@ impl Tracked {
             self.arrivals.pop_front();
         }
         self.arrivals.front().map(|&(_, at)| at)
+    }
+
+    /// The beginning of a record was read, and its end may come.
+    pub(super) fn waits_for_newline(&self) -> bool {
+        self.tail.has_partial() && self.file.is_some() && !self.is_refused
     }
 
     /// Bytes that are known to be there and were not given out.

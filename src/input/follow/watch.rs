@@ -170,6 +170,23 @@ impl Follower {
         self.sources.news.push(SourceNews::Limited { message });
     }
 
+    /// The files that stand at `paths`.
+    fn written(&self, paths: &BTreeSet<PathBuf>) -> Vec<Key> {
+        let mut keys = Vec::new();
+        let stands_at = |key: &Key, path: &PathBuf| self.files.get(key).is_some_and(|tracked| tracked.path == *path);
+        let find = |path: &PathBuf| {
+            let source = self.sources.get(path)?;
+            self.sources.files(source).iter().find(|key| stands_at(key, path)).copied()
+        };
+        let others: BTreeSet<&PathBuf> =
+            paths.iter().filter(|path| find(path).inspect(|key| keys.push(*key)).is_none()).collect();
+        if !others.is_empty() {
+            // Files that were renamed stand at another path than their source.
+            keys.extend(self.files.iter().filter(|(_, tracked)| others.contains(&tracked.path)).map(|(&key, _)| key));
+        }
+        keys
+    }
+
     /// Hears what happened, and notes what has to be looked at.
     pub(super) fn hear_events(&mut self, now: Instant) {
         let Some(watch) = &mut self.watch else { return };
@@ -181,13 +198,7 @@ impl Follower {
         self.last_heard = Some(now);
         let heard = watch.hear();
         if !heard.written.is_empty() {
-            let keys: Vec<Key> = self
-                .files
-                .iter()
-                .filter(|(_, tracked)| heard.written.contains(&tracked.path))
-                .map(|(&key, _)| key)
-                .collect();
-            for key in keys {
+            for key in self.written(&heard.written) {
                 if let Some(tracked) = self.files.get_mut(&key) {
                     tracked.has_events = true;
                     tracked.is_drained = false;

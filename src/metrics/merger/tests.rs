@@ -110,7 +110,7 @@ fn rates_are_those_of_this_process() {
 fn a_run_that_follows_has_a_lag_before_it_has_sources() {
     let mut merger = Merger::new(plan(None));
     assert_eq!(merger.snapshot(RunState::Running, None, None).run.lag, Some(Lag::default()));
-    merger.hear(&SourceNews::Added { source: 0, path: "a.log".to_owned(), identity: (1, 2) });
+    merger.hear(&SourceNews::Added { source: 0, path: "a.log".to_owned() });
     merger.hear(&SourceNews::Reached { source: 0, read: 1, size: 3, behind_since: Some(Instant::now()) });
     let snapshot = merger.snapshot(RunState::Running, None, None);
     assert_eq!(snapshot.run.lag.map(|lag| (lag.sources, lag.bytes_behind)), Some((1, 2)));
@@ -148,7 +148,7 @@ fn trouble_began_when_its_cause_was_first_named() {
 #[test]
 fn the_parts_of_a_run_look_like_one() {
     let mut merger = Merger::new(plan(None));
-    merger.hear(&SourceNews::Added { source: 0, path: "a.log".to_owned(), identity: (1, 2) });
+    merger.hear(&SourceNews::Added { source: 0, path: "a.log".to_owned() });
     let first = merger.snapshot(RunState::Running, None, None);
     let (sources, earlier) = merger.into_next_part(None);
     let mut merger = Merger::new(MergerPlan { sources, earlier: Some(earlier), ..plan(Some(base())) });

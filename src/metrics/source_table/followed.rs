@@ -60,7 +60,7 @@ impl Followed {
                 (live.is_gone, live.size, live.bytes_behind) = (true, 0, 0);
                 self.behind_since = None;
             }
-            SourceNews::Added { .. } => live.is_gone = false,
+            SourceNews::Added { .. } | SourceNews::Opened { .. } => live.is_gone = false,
             SourceNews::Held { .. } | SourceNews::Limited { .. } => {}
         }
         false

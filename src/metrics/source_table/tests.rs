@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn added(source: SourceId) -> SourceNews {
-    SourceNews::Added { source, path: format!("{source}.log"), identity: (1, u64::from(source)) }
+    SourceNews::Added { source, path: format!("{source}.log") }
 }
 
 fn reached(source: SourceId, read: u64, size: u64, behind_since: Option<Instant>) -> SourceNews {
@@ -32,7 +32,10 @@ fn live(table: &SourceTable, source: usize) -> Live {
 
 #[test]
 fn sources_come_while_it_runs_and_are_never_done() {
-    let mut table = table(&[added(0), added(1), reached(1, 10, 10, None)]);
+    let mut table = table(&[added(0), added(1)]);
+    assert_eq!(table.view().listed[1].identity, None, "it has no file yet");
+    table.hear(&SourceNews::Opened { source: 1, identity: (1, 1) });
+    table.hear(&reached(1, 10, 10, None));
     table.absorb(1, &block(0, 10));
     assert_eq!((table.progress(), table.bytes_total()), ((0, 2), None));
     let shown = table.view().listed[1].clone();

@@ -24,13 +24,13 @@ use crate::{
 };
 
 /// What is needed to disturb a program.
-struct Strace {
+pub(super) struct Strace {
     log: PathBuf,
 }
 
 impl Strace {
     /// One that writes down what it did in `folder`.
-    fn new(folder: &Path, what: &str) -> Option<Self> {
+    pub(super) fn new(folder: &Path, what: &str) -> Option<Self> {
         let is_there = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
         if !is_there {
             skip(&format!("{what}: strace is not installed"));
@@ -39,7 +39,7 @@ impl Strace {
     }
 
     /// `command`, of whose calls one is answered as `inject` says; only calls about `path`, if there is one.
-    fn command(&self, command: &Command, inject: &str, path: Option<&Path>) -> Command {
+    pub(super) fn command(&self, command: &Command, inject: &str, path: Option<&Path>) -> Command {
         let _ = fs::remove_file(&self.log);
         let call = inject.split(':').next().expect("a call");
         let mut strace = Command::new("strace");
@@ -55,14 +55,14 @@ impl Strace {
     }
 
     /// Lets `program` go its way from now on.
-    fn release(program: &Program) {
+    pub(super) fn release(program: &Program) {
         let status = fs::read_to_string(format!("/proc/{}/status", program.child.id())).expect("it lives");
         let tracer = status.lines().find_map(|line| line.strip_prefix("TracerPid:")).expect("there is such a line");
         let tracer = Pid::from_raw(tracer.trim().parse().expect("a number")).expect("it is traced");
         kill_process(tracer, Signal::KILL).expect("our own tracer");
     }
 
-    fn injected(&self) -> usize {
+    pub(super) fn injected(&self) -> usize {
         fs::read_to_string(&self.log).unwrap_or_default().matches("(INJECTED)").count()
     }
 }
@@ -118,7 +118,7 @@ fn append_until(log: &Path, mut is_over: impl FnMut() -> bool) {
 }
 
 /// What stands in the files that were put aside, oldest first, and then in `out`.
-fn all_written(out: &Path) -> String {
+pub(super) fn all_written(out: &Path) -> String {
     let folder = fs::read_dir(out.parent().expect("a folder")).expect("our own folder");
     let mut paths: Vec<PathBuf> = folder.map(|entry| entry.expect("a name").path()).collect();
     paths.retain(|path| path.to_string_lossy().contains("out.suspect-"));

@@ -7,9 +7,12 @@ mod idle;
 mod odd;
 mod outage;
 mod own;
+mod partial;
 mod receiver;
+mod renumbered;
 mod rotation;
 mod signals;
+mod stream;
 mod troubles;
 mod world;
 

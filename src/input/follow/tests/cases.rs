@@ -188,8 +188,29 @@ fn to_the_end_of_all_files_and_no_further() {
     bench.append("a.log", "one\ntwo");
     bench.append("b.log", "three\n");
     bench.start();
-    assert_eq!(bench.text().len(), "one\ntwothree\n".len());
-    assert!(bench.follower().is_at_end());
+    assert_eq!(bench.text().len(), "one\nthree\n".len());
+    assert!(!bench.follower().is_over(), "a line that is being written may get its newline");
+    bench.pass(Duration::from_millis(900));
+    bench.append("a.log", " and a half");
+    bench.pass(Duration::from_millis(900));
+    bench.pass(Duration::from_millis(900));
+    assert!(!bench.follower().is_over() && !bench.text().contains("two"));
+    bench.append("a.log", "\nfo");
+    bench.pass(Duration::from_millis(900));
+    assert!(bench.text().contains("two and a half\n") && !bench.follower().is_over());
+    bench.pass(Duration::from_millis(900));
+    bench.pass(Duration::from_millis(200));
+    assert!(bench.text().ends_with("fo") && bench.follower().is_over());
+}
+
+#[test]
+fn a_partial_line_before_room_that_was_made_in_advance_is_taken_in_time() {
+    let mut bench = Bench::new().with(|options| options.until_eof = true);
+    bench.append("app.log", "a\npart").set_len(1 << 20).unwrap();
+    bench.start();
+    assert!(bench.text() == "a\n" && !bench.follower().is_over());
+    bench.poll();
+    assert!(bench.text() == "a\npart" && bench.follower().is_over(), "{}", bench.text());
 }
 
 #[test]

@@ -268,6 +268,7 @@ impl Life {
         follower.end_segments();
         self.news.extend(follower.news());
         let block = |&(source, start, end): &(u32, u64, u64)| FollowBlock {
+            number: 0,
             source,
             path: Path::new("").into(),
             offset: start,
@@ -299,9 +300,8 @@ impl Life {
     fn acknowledge(&mut self, blocks: usize) {
         let blocks: Vec<FollowBlock> = self.open.drain(..blocks.min(self.open.len())).collect();
         self.known = fold(&self.known, &blocks);
-        let forgotten: Vec<_> = blocks.iter().flat_map(|block| &block.changes).filter_map(forgotten).collect();
-        if let Some(follower) = &mut self.follower {
-            follower.acknowledge_forgotten(&forgotten);
+        if let (Some(follower), Some(last)) = (&mut self.follower, blocks.last()) {
+            follower.acknowledge(last.number + 1);
         }
         self.closed.extend(blocks);
     }
@@ -446,13 +446,6 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = (u32, u32)> {
 
 fn says_loss(news: &SourceNews) -> bool {
     matches!(news, SourceNews::Truncated { .. } | SourceNews::Lost { .. } | SourceNews::Gone { .. })
-}
-
-fn forgotten(change: &super::super::PlaceChange) -> Option<crate::place::FileId> {
-    match change {
-        super::super::PlaceChange::Forgotten(id) => Some(*id),
-        _ => None,
-    }
 }
 
 fn live(seed: u64) {

@@ -23,6 +23,8 @@ pub(super) struct Bench {
     /// What a checkpoint would hold if everything given out was acknowledged.
     pub(super) known: Vec<KnownFile>,
     folded: usize,
+    /// All that is given out is acknowledged at once.
+    pub(super) acknowledges: bool,
 }
 
 impl Bench {
@@ -45,6 +47,7 @@ impl Bench {
             news: Vec::new(),
             known: Vec::new(),
             folded: 0,
+            acknowledges: true,
         }
     }
 
@@ -95,6 +98,15 @@ impl Bench {
         self.take();
     }
 
+    /// A session failed, of which `known` is what is left: what was given out before is no more.
+    pub(super) fn rewind(&mut self, known: Vec<KnownFile>) {
+        let follower = self.follower.as_mut().unwrap();
+        follower.rewind(&known);
+        self.news = follower.news().filter(|news| !matches!(news, SourceNews::Segment { .. })).collect();
+        self.blocks.clear();
+        (self.known, self.folded) = (known, 0);
+    }
+
     /// Passes more than a second: polling has seen everything.
     pub(super) fn poll(&mut self) {
         self.pass(Duration::from_millis(1_100));
@@ -121,6 +133,10 @@ impl Bench {
         self.news.extend(follower.news());
         self.known = fold(&self.known, &self.blocks[self.folded..]);
         self.folded = self.blocks.len();
+        if self.acknowledges {
+            let given = follower.blocks_given();
+            follower.acknowledge(given);
+        }
     }
 
     /// All bytes that were given out.
@@ -234,4 +250,10 @@ fn put_mark(known: &mut [KnownFile], mark: Mark) {
     let ids: Vec<_> = known.iter().map(|known| known.mark.id).collect();
     let file = known.iter_mut().find(|known| known.mark.id == mark.id);
     file.unwrap_or_else(|| panic!("a file is placed before it is marked: {:?}, {ids:?}", mark.id)).mark = mark;
+}
+
+/// What this thread has had of the processor.
+pub(super) fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     super::{FollowOptions, Follower, From},
-    support::Bench,
+    support::{Bench, processor_time},
 };
 use crate::metrics::SourceNews;
 
@@ -213,10 +213,4 @@ fn a_thousand_idle_files_cost_little() {
     println!("{spent:?} for 5 s");
     // Twice what a machine that does nothing else needs to stay under 3 %: tests run beside each other.
     assert!(spent < Duration::from_millis(300), "{spent:?} for 5 s");
-}
-
-/// What this thread has had of the processor.
-fn processor_time() -> Duration {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
 }
