@@ -80,10 +80,29 @@ pub struct SinkMark {
     pub path: PathBuf,
     /// Device and inode.
     pub identity: (u64, u64),
+    /// Its inode's generation, where the file system has one.
+    #[serde(default)]
+    pub generation: Option<u32>,
     /// Its length: what is behind that was written after the mark.
     pub length: u64,
     /// The last bytes before `length`, at most `limits::PRINT_BYTES`.
     pub tail: Print,
+    /// What may be behind the mark.
+    #[serde(default)]
+    pub behind: Behind,
+}
+
+/// What may stand behind the mark in a file that a sink writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Behind {
+    /// What we wrote and did not make sure of, and nothing else as far as is known.
+    #[default]
+    Ours,
+    /// Lines of somebody else, who was seen to write to it too, and perhaps ours.
+    Shared,
+    /// Nothing of ours: writing ended here.
+    Theirs,
 }
 
 /// Something that changes which files are known. It holds from the block on that it comes with.

@@ -54,6 +54,10 @@ impl Written {
         Ok(())
     }
 
+    fn shared(&self) -> Option<PathBuf> {
+        self.path.clone().filter(|_| self.is_exact && self.file.is_shared())
+    }
+
     fn suspect(&self) -> Option<Suspect> {
         let length = self.is_exact.then_some(self.synced);
         self.path.clone().map(|path| Suspect { path, identity: self.file.identity(), length })
@@ -150,6 +154,8 @@ pub(super) struct KeptUp {
     pub(super) is_saved: bool,
     /// What could not be synced.
     pub(super) suspect: Option<Suspect>,
+    /// The files that are to be written exactly once, and that somebody else was seen to write to.
+    pub(super) shared: Vec<PathBuf>,
 }
 
 impl<'r> Keeper<'r> {
@@ -199,7 +205,7 @@ impl<'r> Keeper<'r> {
                 self.waiting.push_back(delivery);
             }
             self.fold();
-            if is_over && self.shared.posts.totals().ne(self.posted.iter().copied()) {
+            if is_over && (self.written_exactly() || self.shared.posts.totals().ne(self.posted.iter().copied())) {
                 self.schedule.change(Instant::now());
             }
             if self.schedule.is_due(Instant::now(), is_over)
@@ -216,9 +222,15 @@ impl<'r> Keeper<'r> {
         }
     }
 
+    /// Some file is: then the last checkpoint says that nothing more came behind its mark.
+    fn written_exactly(&self) -> bool {
+        self.written.iter().flatten().any(|written| written.is_exact)
+    }
+
     fn end(self) -> KeptUp {
         let (checkpoint, folded) = self.sure;
-        KeptUp { checkpoint, folded, is_saved: self.schedule.changed.is_none(), suspect: self.suspect }
+        let shared = self.written.iter().flatten().filter_map(Written::shared).collect();
+        KeptUp { checkpoint, folded, is_saved: self.schedule.changed.is_none(), suspect: self.suspect, shared }
     }
 
     /// Takes in the blocks that every sink has.
@@ -261,7 +273,7 @@ impl<'r> Keeper<'r> {
     /// Makes sure of what was written, and saves. What cannot be made sure of ends the session; what cannot be saved is
     /// tried again.
     fn save(&mut self, is_last: bool) -> Result<(), RunError> {
-        let sinks = self.sync()?;
+        let sinks = self.sync(is_last)?;
         self.known.sinks.clone_from(&sinks);
         self.sure = (self.checkpoint(sinks), self.folded);
         if let Some(live) = &self.shared.live {
@@ -289,7 +301,7 @@ impl<'r> Keeper<'r> {
     }
 
     /// Waits until all that was written is on disk. Returns the marks of those that are written exactly once.
-    fn sync(&mut self) -> Result<Vec<SinkMark>, RunError> {
+    fn sync(&mut self, is_last: bool) -> Result<Vec<SinkMark>, RunError> {
         let mut marks = Vec::new();
         for (written, &length) in self.written.iter_mut().zip(&self.lengths) {
             let Some(written) = written else { continue };
@@ -301,7 +313,7 @@ impl<'r> Keeper<'r> {
                 return Err(error(failed));
             }
             if let Some(path) = written.path.as_ref().filter(|_| written.is_exact) {
-                marks.push(written.file.mark(path, length).map_err(error)?);
+                marks.push(written.file.mark(path, length, is_last).map_err(error)?);
             }
         }
         // Files that no sink writes now may be written again by a later pipeline.

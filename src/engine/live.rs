@@ -221,6 +221,12 @@ impl Following {
         shared.posts.show(&shared.board);
         if let Some(kept) = kept {
             kept.suspect.iter().for_each(|suspect| say(&suspect.put_aside()));
+            for path in &kept.shared {
+                say(&format!(
+                    "{}: somebody else writes to it too, or cuts it; some lines may stand in it twice",
+                    path.display()
+                ));
+            }
             self.go_on_from(kept.checkpoint, &shared);
         }
         self.is_behind = folded < given;
@@ -337,6 +343,9 @@ fn open_outputs(
         // Letters of earlier runs, and of other writers, are somebody's last copy: they are never taken back.
         let marks = if is_exact { &known.sinks[..] } else { &[] };
         let (output, doubt) = resume(&target, marks, &mut in_use)?;
+        if is_exact && path_of(&target).is_some() {
+            output.lock()?;
+        }
         doubt.iter().for_each(|doubt| say(doubt));
         let error = |error| OpenError::Io { name: output.name().to_owned(), error };
         let path = path_of(&target).map(std::path::absolute).transpose().map_err(error)?;

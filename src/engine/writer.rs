@@ -218,15 +218,16 @@ impl<'r> Writer<'r> {
     /// Writes a piece. While a file does not take it, what it took of the piece is taken back, and it is tried again, as
     /// often as its sink says: reading waits meanwhile. A run only does so where that was asked for.
     fn write_patiently(&mut self, number: usize, piece: &Piece, origin: Whence<'_>) -> Result<Fate, WriteError> {
-        let is_letters = number == self.shared.outlets.len();
         let retry =
             self.sink_of(number).map_or(Retry::default(), |sink| self.shared.pipeline.sinks[sink].delivery.retry);
         let is_patient = self.shared.is_live() || retry.attempts.is_some();
         let length = self.outputs[number].as_ref().and_then(Output::length).filter(|_| is_patient);
+        let written = self.written_by(number);
         let mut attempt = 0;
         loop {
             attempt += 1;
-            let error = match (self.write_piece(number, piece, origin), length) {
+            let result = if attempt == 1 { Ok(()) } else { self.end_line(number) };
+            let error = match (result.and_then(|()| self.write_piece(number, piece, origin)), length) {
                 (Ok(()), _) => {
                     self.shared.troubles.end(Noticed::Writing);
                     return Ok(Fate::Written);
@@ -236,7 +237,9 @@ impl<'r> Writer<'r> {
             };
             let action = "make room, or mend the disk; it is tried again";
             self.shared.troubles.begin(Noticed::Writing, error.to_string(), action);
-            if !length.is_some_and(|length| self.take_back(number, length, is_letters)) {
+            // What somebody else's lines keep in the file stands there twice, and its half line is ended by the next attempt.
+            let output = self.outputs[number].as_mut().zip(length);
+            if output.is_some_and(|(output, length)| output.take_back(length, written).is_err()) {
                 return Err(error);
             }
             self.count(number, 0, 1);
@@ -302,14 +305,9 @@ impl<'r> Writer<'r> {
         self.shared.board.set_delivery(sink, self.delivered[sink]);
     }
 
-    /// Takes back what a file has of a piece. Dead letters may have been appended by others meanwhile: there, the half
-    /// letter is only ended.
-    fn take_back(&mut self, number: usize, length: u64, is_letters: bool) -> bool {
-        let Some(output) = &mut self.outputs[number] else { return false };
-        if is_letters {
-            return output.length() == Some(length) || output.write_all(b"\n").is_ok() || !self.shared.is_stopping();
-        }
-        output.cut(length).is_ok()
+    /// Ends the half line of an attempt that could not be taken back.
+    fn end_line(&mut self, number: usize) -> Result<(), WriteError> {
+        self.outputs[number].as_mut().map_or(Ok(()), Output::end_line)
     }
 
     /// Waits until it may be tried again; false if the session ends meanwhile.

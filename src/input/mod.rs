@@ -14,7 +14,7 @@ use std::{fs::File, io, ops::Range, os::unix::fs::MetadataExt, path::PathBuf};
 pub(crate) use blocks::{BlockFile, FileBlock, open_again};
 pub(crate) use choice::{Choice, How};
 #[allow(unused_imports)] // for the driver of live runs
-pub(crate) use follow::{FollowBlock, PlaceChange};
+pub(crate) use follow::{FollowBlock, PlaceChange, file_id};
 pub use follow::{FollowError, FollowOptions, Follower, From};
 pub(crate) use letters::{letter_sources, read_letters};
 pub use map::survive_bus_error;

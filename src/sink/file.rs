@@ -20,7 +20,10 @@ use std::{
 
 use rustix::{fs::OFlags, io::Errno};
 
-use super::patience::{Patience, own_terminal};
+use super::{
+    extent::Extent,
+    patience::{Patience, own_terminal},
+};
 use crate::{
     input::{Access, Input, describe, set_blocking},
     pipeline::{Existing, SinkTarget},
@@ -32,8 +35,10 @@ pub struct Output {
     pub(super) file: File,
     pub(super) name: String,
     pub(super) written: u64,
-    /// For regular files: how long it is.
-    pub(super) length: Option<u64>,
+    /// For regular files: how far it reaches.
+    pub(super) extent: Option<Arc<Extent>>,
+    /// What was written last does not end a line.
+    pub(super) is_open: bool,
     /// Where writing may block for ever.
     patience: Option<Patience>,
 }
@@ -58,6 +63,9 @@ pub enum OpenError {
     /// Another sink writes to it, and each would overwrite the other's records.
     #[error("{0} is written by another sink already; give each its own file")]
     IsOutput(String),
+    /// Another process writes to it, and what it does could not be told from what we do.
+    #[error("{} is written by another logweir; end it, or write somewhere else", .0.display())]
+    Locked(PathBuf),
     /// A named pipe that nobody reads; waiting for somebody could take for ever.
     #[error("{}: a named pipe that nobody reads; start its reader first", .0.display())]
     NoReader(PathBuf),
@@ -216,13 +224,13 @@ fn open_special(path: &Path) -> io::Result<File> {
 }
 
 fn open_regular(path: &Path, existing: Existing) -> io::Result<File> {
+    // Always at its end, wherever that is by then: what others write to it meanwhile stays. Read too, for its last bytes.
     let mut options = OpenOptions::new();
+    options.read(true).append(true);
     match existing {
-        Existing::Refuse => options.write(true).create_new(true),
+        Existing::Refuse => options.create_new(true),
         // Emptied later.
-        Existing::Replace => options.write(true).create(true).truncate(false),
-        // Read too, for its last byte.
-        Existing::Append => options.read(true).append(true).create(true),
+        Existing::Replace | Existing::Append => options.create(true),
     };
     options.open(path)
 }
@@ -246,8 +254,9 @@ fn open_error(path: &Path, error: io::Error) -> OpenError {
 
 impl Output {
     fn new(file: File, name: String, metadata: &Metadata) -> Self {
-        let length = metadata.is_file().then_some(metadata.len());
-        Self { file, name, written: 0, length, patience: Patience::for_type(metadata.file_type()) }
+        let extent = metadata.is_file().then(|| Arc::new(Extent::new(metadata.len())));
+        let patience = Patience::for_type(metadata.file_type());
+        Self { file, name, written: 0, extent, is_open: false, patience }
     }
 
     /// From now on, writing where nobody reads ends soon after `stop` is set; without this, it waits for ever.
@@ -293,7 +302,7 @@ impl Output {
         let mut taken = 0;
         let outcome = self.write_counted(bytes, &mut taken);
         self.written += taken as u64;
-        self.length = self.length.map(|length| length + taken as u64);
+        self.is_open = bytes[..taken].last().map_or(self.is_open, |&last| last != b'\n');
         outcome.map_err(|error| WriteError {
             kind: kind_of(&error),
             name: self.name.clone(),
@@ -313,7 +322,10 @@ impl Output {
             };
             match count {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-                Ok(count) => *taken += count,
+                Ok(count) => {
+                    *taken += count;
+                    self.extent.iter().for_each(|extent| extent.note(&self.file, count as u64));
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),
             }

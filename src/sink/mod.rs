@@ -1,6 +1,7 @@
 //! Where records go: standard output and files, a dead-letter file among them, and servers.
 
 mod durable;
+mod extent;
 pub(crate) mod file;
 pub(crate) mod http;
 mod patience;

@@ -5,14 +5,21 @@ use std::{
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::{FileExt, MetadataExt},
-    path::{self, Path},
+    path::{self, Path, PathBuf},
+    sync::Arc,
 };
 
-use super::{InUse, OpenError, Output, durable::sync_parent, open};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
+
+use super::{InUse, OpenError, Output, WriteError, durable::sync_parent, extent::Extent, open};
 use crate::{
+    input::file_id,
     limits,
     pipeline::{Existing, SinkTarget},
-    place::{Print, SinkMark},
+    place::{Behind, Print, SinkMark},
 };
 
 /// Opens `target` to go on where `known` says that it was. Returns what must be said where that cannot be: then it is only
@@ -29,7 +36,10 @@ pub(crate) fn resume(
     let SinkTarget::File { path, .. } = target else { return Ok((open(target, in_use)?, None)) };
     let absolute = path::absolute(path).map_err(|error| OpenError::Io { name: path.display().to_string(), error })?;
     let Some(mark) = known.iter().find(|mark| mark.path == absolute) else { return Ok((open(target, in_use)?, None)) };
-    let doubt = cut_to(mark).map_err(|error| OpenError::Io { name: path.display().to_string(), error })?;
+    let doubt = cut_to(mark).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked(path.clone()),
+        _ => OpenError::Io { name: path.display().to_string(), error },
+    })?;
     let said =
         doubt.map(|doubt| format!("{}: {doubt}; records are appended, and some may stand in it twice", path.display()));
     let target = SinkTarget::File { path: path.clone(), existing: Existing::Append };
@@ -72,8 +82,9 @@ fn cut_moved(mark: &SinkMark) -> bool {
     file.is_some_and(|file| matches!(cut(&file, mark), Ok(None)))
 }
 
-/// Cuts `file`, which has the identity of `mark`.
+/// Cuts `file`, which has the identity of `mark`, if what is behind the mark is ours.
 fn cut(file: &File, mark: &SinkMark) -> io::Result<Option<&'static str>> {
+    lock(file)?;
     let metadata = file.metadata()?;
     if metadata.len() < mark.length {
         return Ok(Some("shorter than at the last checkpoint"));
@@ -81,10 +92,30 @@ fn cut(file: &File, mark: &SinkMark) -> io::Result<Option<&'static str>> {
     if tail_print(file, mark.length)? != mark.tail {
         return Ok(Some("changed since the last checkpoint"));
     }
-    if metadata.len() > mark.length {
-        file.set_len(mark.length)?;
+    if metadata.len() == mark.length {
+        return Ok(None);
     }
-    Ok(None)
+    match mark.behind {
+        Behind::Theirs => Ok(None),
+        Behind::Shared => Ok(Some("somebody else writes to it too")),
+        // Without any bytes before the mark, only this tells it from another file that was given its inode.
+        Behind::Ours if mark.length == 0 && (mark.generation.is_none() || generation(file) != mark.generation) => {
+            Ok(Some("perhaps another file than at the last checkpoint"))
+        }
+        Behind::Ours => file.set_len(mark.length).map(|()| None),
+    }
+}
+
+/// Makes sure that no other process of ours writes to `file`. File systems that know no locks have to be believed.
+fn lock(file: &File) -> io::Result<()> {
+    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(()),
+    }
+}
+
+fn generation(file: &File) -> Option<u32> {
+    file_id(file).ok().and_then(|id| id.generation)
 }
 
 /// The print of the last bytes before `length`.
@@ -96,30 +127,54 @@ fn tail_print(file: &File, length: u64) -> io::Result<Print> {
 }
 
 impl Output {
-    /// How long the file is, if it is a regular one.
+    /// How far it reaches, as far as it is ours, if it is a regular file.
     pub(crate) fn length(&self) -> Option<u64> {
-        self.length
+        self.extent.as_ref().map(|extent| extent.end())
+    }
+
+    /// Refuses a regular file that another process of ours writes to, and keeps such from it.
+    pub(crate) fn lock(&self) -> Result<(), OpenError> {
+        let locked = if self.extent.is_some() { lock(&self.file) } else { Ok(()) };
+        locked.map_err(|_| OpenError::Locked(PathBuf::from(&self.name)))
     }
 
     /// Makes a regular file as short as `length`.
-    pub(crate) fn cut(&mut self, length: u64) -> io::Result<()> {
+    pub(super) fn cut(&mut self, length: u64) -> io::Result<()> {
         self.file.set_len(length)?;
-        let taken_back = self.length.map_or(0, |before| before.saturating_sub(length));
-        self.written = self.written.saturating_sub(taken_back);
-        self.length = self.length.map(|_| length);
+        if let Some(extent) = &self.extent {
+            self.written = self.written.saturating_sub(extent.end().saturating_sub(length));
+            extent.cut(length);
+        }
+        self.is_open = false;
         Ok(())
+    }
+
+    /// Takes back what was written since the file reached to `length` and `written` bytes were taken. Where somebody else
+    /// wrote to it meanwhile, all of it stays.
+    pub(crate) fn take_back(&mut self, length: u64, written: u64) -> io::Result<()> {
+        let Some(extent) = &self.extent else { return Ok(()) };
+        let is_ours = extent.end() == length + (self.written - written);
+        if !is_ours || self.file.metadata()?.len() != extent.end() {
+            extent.share();
+            return Ok(());
+        }
+        self.cut(length)
+    }
+
+    /// Ends a line of which only a part could be written.
+    pub(crate) fn end_line(&mut self) -> Result<(), WriteError> {
+        if self.is_open { self.write_all(b"\n") } else { Ok(()) }
     }
 
     /// The file for those who make sure that what was written stays, if it is a regular one. Its name, if it has one,
     /// stays from now on.
     pub(crate) fn keep(&self, path: Option<&Path>) -> io::Result<Option<Kept>> {
-        if self.length.is_none() {
-            return Ok(None);
-        }
+        let Some(extent) = &self.extent else { return Ok(None) };
         let file = self.file.try_clone()?;
         let metadata = file.metadata()?;
         path.map_or(Ok(()), sync_parent)?;
-        Ok(Some(Kept { file, identity: (metadata.dev(), metadata.ino()) }))
+        let (identity, generation) = ((metadata.dev(), metadata.ino()), generation(&file));
+        Ok(Some(Kept { file, identity, generation, extent: Arc::clone(extent) }))
     }
 }
 
@@ -128,6 +183,8 @@ impl Output {
 pub(crate) struct Kept {
     file: File,
     identity: (u64, u64),
+    generation: Option<u32>,
+    extent: Arc<Extent>,
 }
 
 impl Kept {
@@ -142,18 +199,35 @@ impl Kept {
         self.file.sync_data()
     }
 
-    /// The mark for when it was `length` bytes long.
-    pub(crate) fn mark(&self, path: &Path, length: u64) -> io::Result<SinkMark> {
-        // What is open for appending alone cannot be read.
-        let file = File::open(path).or_else(|_| self.file.try_clone())?;
-        let metadata = file.metadata()?;
-        let file = if (metadata.dev(), metadata.ino()) == self.identity { file } else { self.file.try_clone()? };
-        Ok(SinkMark { path: path.to_owned(), identity: self.identity, length, tail: tail_print(&file, length)? })
+    /// Somebody else has written to it, or made it shorter, since it was opened.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.extent.is_shared()
+    }
+
+    /// The mark for when it was `length` bytes long. `is_over` says that nothing more is written to it.
+    pub(crate) fn mark(&self, path: &Path, length: u64, is_over: bool) -> io::Result<SinkMark> {
+        let there = self.file.metadata()?.len();
+        if there < length {
+            self.extent.share();
+        }
+        let length = length.min(there);
+        let behind = if is_over && self.extent.end() == length {
+            Behind::Theirs
+        } else if self.extent.is_shared() {
+            Behind::Shared
+        } else {
+            Behind::Ours
+        };
+        let tail = tail_print(&self.file, length)?;
+        let (path, identity, generation) = (path.to_owned(), self.identity, self.generation);
+        Ok(SinkMark { path, identity, generation, length, tail, behind })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
 
     fn setup(content: &[u8]) -> (tempfile::TempDir, SinkMark) {
@@ -164,7 +238,8 @@ mod tests {
         let metadata = file.metadata().unwrap();
         let length = content.len() as u64;
         let tail = tail_print(&file, length).unwrap();
-        (folder, SinkMark { path, identity: (metadata.dev(), metadata.ino()), length, tail })
+        let (identity, generation) = ((metadata.dev(), metadata.ino()), generation(&file));
+        (folder, SinkMark { path, identity, generation, length, tail, behind: Behind::Ours })
     }
 
     fn resumed(mark: &SinkMark) -> (Vec<u8>, Option<String>) {
@@ -214,6 +289,109 @@ mod tests {
             assert_eq!(std::fs::read(&moved).unwrap(), b"one\n");
             std::fs::write(&moved, b"one\ntwo\n").unwrap();
         }
+    }
+
+    fn opened(path: &Path) -> (Output, Kept) {
+        let target = SinkTarget::File { path: path.to_owned(), existing: Existing::Append };
+        let output = open(&target, &mut InUse::default()).unwrap();
+        let kept = output.keep(Some(path)).unwrap().unwrap();
+        (output, kept)
+    }
+
+    fn append(path: &Path, bytes: &[u8]) {
+        OpenOptions::new().append(true).open(path).unwrap().write_all(bytes).unwrap();
+    }
+
+    /// What is counted is not where the file ends: the mark has to be.
+    #[test]
+    fn lines_of_somebody_else_stay_and_so_do_ours_behind_them() {
+        let (_folder, SinkMark { path, .. }) = setup(b"");
+        let (mut output, kept) = opened(&path);
+        output.write_all(b"one\n").unwrap();
+        append(&path, b"theirs\n");
+        output.write_all(b"two\n").unwrap();
+        let mark = kept.mark(&path, output.length().unwrap(), false).unwrap();
+        assert_eq!((mark.length, mark.behind), (15, Behind::Shared));
+        append(&path, b"theirs\n");
+        drop((output, kept));
+        let (content, said) = resumed(&mark);
+        assert_eq!(content, b"one\ntheirs\ntwo\ntheirs\nnext\n");
+        assert!(said.unwrap().contains("somebody else writes to it too"));
+    }
+
+    #[test]
+    fn what_is_behind_a_clean_end_is_not_ours() {
+        let (_folder, SinkMark { path, .. }) = setup(b"");
+        let (mut output, kept) = opened(&path);
+        output.write_all(b"one\n").unwrap();
+        let unfinished = kept.mark(&path, 0, true).unwrap();
+        let mark = kept.mark(&path, 4, true).unwrap();
+        assert_eq!((unfinished.behind, mark.behind), (Behind::Ours, Behind::Theirs));
+        drop((output, kept));
+        append(&path, b"theirs\n");
+        assert_eq!(resumed(&mark), (b"one\ntheirs\nnext\n".to_vec(), None));
+    }
+
+    /// Any file agrees with a mark that has no bytes before it.
+    #[test]
+    fn another_file_that_was_given_the_inode_is_not_emptied() {
+        let (_folder, mark) = setup(b"");
+        std::fs::write(&mark.path, b"theirs\n").unwrap();
+        let other = mark.generation.map(|number| number ^ 1);
+        let (content, said) = resumed(&SinkMark { generation: other, ..mark.clone() });
+        assert_eq!(content, b"theirs\nnext\n");
+        assert!(said.unwrap().contains("perhaps another file"));
+        if mark.generation.is_some() {
+            assert_eq!(resumed(&mark), (b"next\n".to_vec(), None), "the same file, and what is in it is ours");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_cut_while_it_was_written_is_only_appended_to() {
+        let (_folder, SinkMark { path, .. }) = setup(b"");
+        let (mut output, kept) = opened(&path);
+        output.write_all(b"one\ntwo\n").unwrap();
+        OpenOptions::new().write(true).open(&path).unwrap().set_len(4).unwrap();
+        let mark = kept.mark(&path, output.length().unwrap(), false).unwrap();
+        assert_eq!((mark.length, mark.behind, kept.is_shared()), (4, Behind::Shared, true));
+        output.write_all(b"three\n").unwrap();
+        assert_eq!(output.length(), Some(10), "where the file ends, not what was counted");
+    }
+
+    #[test]
+    fn a_file_is_written_by_one_at_a_time() {
+        let (_folder, mark) = setup(b"one\n");
+        let (output, _kept) = opened(&mark.path);
+        output.lock().unwrap();
+        append(&mark.path, b"two\n");
+        let target = SinkTarget::File { path: mark.path.clone(), existing: Existing::Append };
+        let refused = resume(&target, std::slice::from_ref(&mark), &mut InUse::default()).unwrap_err();
+        assert!(matches!(refused, OpenError::Locked(_)), "{refused}");
+        assert!(matches!(opened(&mark.path).0.lock(), Err(OpenError::Locked(_))));
+        assert_eq!(std::fs::read(&mark.path).unwrap(), b"one\ntwo\n", "nothing was taken back");
+    }
+
+    #[test]
+    fn only_what_is_ours_is_taken_back() {
+        let (_folder, SinkMark { path, .. }) = setup(b"");
+        let (mut output, kept) = opened(&path);
+        output.write_all(b"one\n").unwrap();
+        let before = (output.length().unwrap(), output.written());
+        output.write_all(b"tw").unwrap();
+        output.take_back(before.0, before.1).unwrap();
+        assert_eq!((std::fs::read(&path).unwrap(), output.written()), (b"one\n".to_vec(), 4));
+        for theirs in [true, false] {
+            let before = (output.length().unwrap(), output.written());
+            output.write_all(b"tw").unwrap();
+            append(&path, b"o-theirs\n");
+            if theirs {
+                output.write_all(b"o\nthr").unwrap();
+            }
+            output.take_back(before.0, before.1).unwrap();
+            output.end_line().unwrap();
+        }
+        assert!(kept.is_shared());
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo-theirs\no\nthr\ntwo-theirs\n\n");
     }
 
     #[test]

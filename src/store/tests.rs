@@ -18,7 +18,7 @@ use super::{
 use crate::{
     limits,
     metrics::{NodeTotals, Totals},
-    place::{FileId, KnownFile, Mark, Print, SinkMark},
+    place::{Behind, FileId, KnownFile, Mark, Print, SinkMark},
 };
 
 /// A checkpoint with something in each part, told apart by `number`.
@@ -41,8 +41,10 @@ pub(super) fn checkpoint(number: u64) -> Checkpoint {
         sinks: vec![SinkMark {
             path: PathBuf::from("/srv/out.log"),
             identity: (7, 9),
+            generation: Some(11),
             length: 4 + number,
             tail: Print::of(b"tail"),
+            behind: Behind::Shared,
         }],
         totals: Totals {
             bytes: number * 100,

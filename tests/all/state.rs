@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use logweir::{Checkpoint, FileId, KnownFile, Mark, Print, SinkMark, Store, StoreError};
+use logweir::{Behind, Checkpoint, FileId, KnownFile, Mark, Print, SinkMark, Store, StoreError};
 
 use crate::{
     program::{Ended, ended, folder},
@@ -172,7 +172,8 @@ fn state_is_held_against_the_files_as_they_are_now() {
     let files = names.map(|name| known(&at(name), 12)).to_vec();
     let out = known(&at("same.log"), 8);
     let identity = (out.mark.id.device, out.mark.id.inode);
-    let sinks = vec![SinkMark { path: out.path, identity, length: 8, tail: out.mark.tail }];
+    let (generation, tail, behind) = (out.mark.id.generation, out.mark.tail, Behind::Ours);
+    let sinks = vec![SinkMark { path: out.path, identity, generation, length: 8, tail, behind }];
     let (mut store, _) = Store::open(&at("state"), false).expect("a store");
     store.save(&checkpoint(1)).expect("room");
     store.save(&Checkpoint { files, sinks, ..checkpoint(2) }).expect("room");

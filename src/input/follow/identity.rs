@@ -11,7 +11,7 @@ use crate::place::FileId;
 const GET_VERSION: rustix::ioctl::Opcode = opcode::read::<c_long>(b'v', 1);
 
 /// The identity of `file`.
-pub(super) fn file_id(file: &File) -> io::Result<FileId> {
+pub(crate) fn file_id(file: &File) -> io::Result<FileId> {
     let metadata = file.metadata()?;
     Ok(FileId { device: metadata.dev(), inode: metadata.ino(), generation: generation(file) })
 }

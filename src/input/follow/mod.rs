@@ -45,6 +45,7 @@ pub(crate) use crate::place::PlaceChange;
 use batching::Queue;
 use catalog::Catalog;
 use finished::Finished;
+pub(crate) use identity::file_id;
 use known::Known;
 use listing::Listings;
 use sources::Sources;

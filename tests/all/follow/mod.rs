@@ -15,6 +15,7 @@ mod signals;
 mod stream;
 mod troubles;
 mod world;
+mod written;
 
 use std::{
     fs::{self, OpenOptions},

@@ -60,6 +60,37 @@ fn a_full_disk_holds_it_up_and_it_recovers_by_itself() {
     finish(program);
 }
 
+/// Where the disk is full in the middle of a letter, the letter comes again, and no line of the file is half of one.
+#[test]
+fn a_full_disk_under_dead_letters_leaves_no_half_letter() {
+    const LINES: usize = 1_500;
+    let Some(small) = Small::mount() else { return };
+    let folder = folder();
+    let log = file(folder.path(), "app.log", "");
+    let (ballast, letters) = (small.0.path().join("ballast"), small.0.path().join("dead.ndjson"));
+    let text = format!("dead_letters = '{}'\n\n[[processor]]\nid = 'f'\nkind = 'fail'\n", letters.display());
+    let config = file(folder.path(), "failing.toml", text);
+    let mut command = follow_serving();
+    command.arg("--state").arg(folder.path().join("state"));
+    let mut program = Program::start(command.arg("-c").arg(&config).arg(&log));
+    let address = program.address();
+    thread::sleep(Duration::from_millis(300));
+    fs::write(&ballast, vec![0; 900 << 10]).unwrap();
+    append(&log, (0..LINES).map(|number| format!("INFO line {number}\n")).collect::<String>());
+    wait_until(|| http::get(address, "/readyz").status == 503, || "ready".to_owned());
+    // Some attempts.
+    thread::sleep(Duration::from_millis(300));
+    fs::remove_file(&ballast).unwrap();
+    let written = || fs::read_to_string(&letters).unwrap_or_default();
+    wait_until(|| written().lines().count() >= LINES, || format!("{} letters", written().lines().count()));
+    finish(program);
+    let text = written();
+    let letters: Vec<serde_json::Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{line}: {error}"))).collect();
+    let lines: Vec<&str> = letters.iter().filter_map(|letter| letter["line"].as_str()).collect();
+    assert_eq!(lines, (0..LINES).map(|number| format!("INFO line {number}")).collect::<Vec<_>>());
+}
+
 #[test]
 fn a_full_disk_under_the_state_holds_no_record_up() {
     let Some(small) = Small::mount() else { return };
