@@ -30,7 +30,7 @@ thread_local! {
 /// Letting go of each block by itself cost 15 ms of 108 for a file of 1 GiB: every time the other processors are told to
 /// forget the addresses, and where the page cache holds huge pages each is taken apart. Never letting go costs nothing at
 /// all, but shows the whole file as resident memory.
-const SPENT_BYTES: usize = 64 << 20;
+const SPENT_BYTES: usize = 8 << 20;
 
 /// A mapped file.
 pub(super) struct Mapped {

@@ -238,12 +238,12 @@ fn catches(pid: u32, signal: Signal) -> bool {
     mask >> (signal.as_raw() - 1) & 1 == 1
 }
 
-/// Private memory of a process: what is resident and neither of a file nor shared.
+/// Private memory of a process: what is resident and mapped by nobody else, pages of files and the program's own among it.
 pub fn private_kib(pid: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
     let of = |name: &str| {
-        let line = status.lines().find(|line| line.starts_with(name));
+        let line = rollup.lines().find(|line| line.starts_with(name));
         line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0)
     };
-    of("VmRSS:").saturating_sub(of("RssFile:") + of("RssShmem:"))
+    of("Private_Clean:") + of("Private_Dirty:")
 }
