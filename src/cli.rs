@@ -41,7 +41,7 @@ Examples:
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    clean
-  1    finished, with faults (bad data; the report shows it)
+  1    finished, with faults (bad data; the report shows it; a line over the limit is no fault of this kind)
   2    could not go on, or the arguments are wrong
   130  interrupted, after the report
 ";

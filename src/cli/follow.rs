@@ -22,7 +22,8 @@ Signals:
 Exit codes:
   0    ended by a signal; with --until-eof, or where standard input alone was
        followed and has ended: all is read and delivered
-  1    so it is, and there were faults (bad data, files that cannot be read)
+  1    so it is, and there were faults (bad data, files that cannot be read); or
+       lines were not delivered and are lost (--no-state, standard input)
   2    could not go on, or the arguments are wrong
   130  ended at once, by the second signal
 ";
@@ -94,7 +95,7 @@ pub struct FollowInputArgs {
     pub until_eof: bool,
     /// How long delivering what was read may take after a signal, like 5s.
     ///
-    /// What is not delivered by then is read again at the next start.
+    /// What is not delivered by then is read again at the next start; with --no-state it is lost, and that is said.
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = values::time)]
     pub drain: Duration,
 }

@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::program::{Ended, Program, check_ledger, folder, is_long, run};
+use crate::program::{Ended, Program, check_ledger, ended, folder, is_long, run};
 
 const KIB: u64 = 1 << 10;
 const MIB: u64 = 1 << 20;
@@ -65,6 +65,25 @@ fn long_line_through_a_pipe(bytes: u64) {
     let program = Program::start(run().args(["-", "--report", "json"]).stdin(pipe));
     check_long_line(&program.end_within(LIMIT), 96 * KIB);
     assert!(cat.wait().expect("ends").success());
+}
+
+/// Of a line over the limit, the report shows where it stands and how it begins.
+#[test]
+fn a_long_line_is_shown_among_the_faults_and_is_none_for_the_exit_code() {
+    let folder = folder();
+    let path = one_long_line(folder.path(), 2 * MIB);
+    for input in ["a file", "a pipe"] {
+        let mut command = run();
+        match input {
+            "a file" => command.arg(&path),
+            _ => command.arg("-").stdin(File::open(&path).expect("our own file")),
+        };
+        let ended = ended(&mut command);
+        assert_eq!(ended.code(), Some(0), "{ended:?}");
+        let (shown, excerpt) = (":24  longer than the limit: processors saw 1.05 MB of it", "ERROR xxxxxxx");
+        let report = String::from_utf8_lossy(&ended.stdout);
+        assert!(report.contains(shown) && report.contains(excerpt), "{report}");
+    }
 }
 
 #[test]

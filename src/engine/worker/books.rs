@@ -9,7 +9,7 @@ use crate::{
     batch::Batch,
     engine::{Shared, frame::Frame, gather::Piece, options::Row, window::BlockOutput},
     fault::FaultKind,
-    limits,
+    human, limits,
     metrics::{Layout, SourceTally, WorkerCell, tile},
     record::SourceId,
     snapshot::{Fault, StageKind},
@@ -81,7 +81,7 @@ impl Worker<'_> {
         is_open: bool,
     ) {
         let records = u64::from(done.end - done.start);
-        let oversized = count_oversized(batch, &done);
+        let oversized = self.note_oversized(batch, &done);
         self.totals[WorkerCell::Bytes as usize] += span.end - span.start;
         self.totals[WorkerCell::Records as usize] += records;
         self.totals[WorkerCell::Oversized as usize] += oversized;
@@ -102,6 +102,21 @@ impl Worker<'_> {
         for fault in self.faults.drain(..) {
             self.delta.add_fault(fault);
         }
+    }
+
+    /// Counts the records over the limit, and keeps the last ones as samples.
+    fn note_oversized(&mut self, batch: &Batch<'_>, done: &Range<u32>) -> u64 {
+        if !batch.may_be_oversized() {
+            return 0;
+        }
+        let mut count = 0;
+        for record in done.clone().rev().filter(|&record| batch.is_oversized(record)) {
+            count += 1;
+            if count <= limits::FAULT_SAMPLES as u64 {
+                self.faults.push(oversized_sample(self.block, batch, record));
+            }
+        }
+        count
     }
 
     /// Puts the counters where they are read.
@@ -141,15 +156,15 @@ impl Worker<'_> {
     }
 }
 
-fn count_oversized(batch: &Batch<'_>, done: &Range<u32>) -> u64 {
-    if !batch.may_be_oversized() {
-        return 0;
-    }
-    done.clone().filter(|&record| batch.is_oversized(record)).count() as u64
-}
-
 fn excerpt(record: &[u8]) -> Box<[u8]> {
     record[..record.len().min(limits::EXCERPT_BYTES)].into()
+}
+
+fn oversized_sample(order: u64, batch: &Batch<'_>, record: u32) -> Fault {
+    let (origin, bytes) = (batch.origin(record), batch.record(record));
+    let message = format!("longer than the limit: processors saw {} of it", human::bytes(bytes.len() as u64));
+    let sample = source_fault_sample(order, origin.source, FaultKind::Oversized, message, origin.offset, bytes);
+    Fault { length: batch.length(record), ..sample }
 }
 
 pub(super) fn source_fault_sample(
