@@ -28,8 +28,8 @@ fn a_thousand_quiet_files_are_cheap() {
     thread::sleep(Duration::from_secs(5));
     let share = (cpu_seconds(program.child.id()) - before) / 5.0;
     println!("{:.1} % of a core, {memory} KiB", 100.0 * share);
-    // A debug build on a busy machine; the figure for a release is in the README.
-    assert!(share < 0.10, "{share}");
+    // What others do on this machine is not in it, but a debug build takes more.
+    assert!(share < if cfg!(debug_assertions) { 0.06 } else { 0.03 }, "{share}");
     assert!(memory < 128 << 10, "{memory} KiB");
     finish(program);
 }
