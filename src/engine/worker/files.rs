@@ -9,13 +9,22 @@ use crate::{
         jobs::{FileJob, FileJobs},
         window::BlockOutput,
     },
-    input::{BlockFile, FileBlock, How},
+    input::{Access, BlockFile, FileBlock, How, Input},
+    place::FileId,
     snapshot::{FaultKind, StageKind},
 };
 
 /// How often the rest of a block is tried to be read from a file that becomes shorter every time. Somebody who truncates
 /// and writes in turns could go on for ever.
 const REST_ATTEMPTS: u32 = 16;
+
+/// What tells the file from others that have its name at other times.
+fn identity_of(input: &Input) -> u64 {
+    match input.access {
+        Access::Random { identity: (device, inode), .. } => FileId { device, inode, generation: None }.number(),
+        Access::Stream | Access::Letters => 0,
+    }
+}
 
 impl Worker<'_> {
     /// Runs the blocks of files until there are no more.
@@ -94,6 +103,7 @@ impl Worker<'_> {
         }
         let is_last = fetched.span.end == file.size();
         self.begin_frame(job.source, fetched.span.start, fetched.cut_bytes);
+        self.history.current().identity = identity_of(job.input);
         let access = match fetched.how {
             How::Map => "mapped",
             How::Read => "read",

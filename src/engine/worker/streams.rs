@@ -1,6 +1,9 @@
 //! The blocks of streams: taken from the queue that their reader fills.
 
-use std::{io, sync::Arc};
+use std::{
+    io,
+    sync::{Arc, OnceLock},
+};
 
 use super::{Block, Worker, books::source_fault_sample};
 use crate::{
@@ -10,6 +13,12 @@ use crate::{
     record::SourceId,
     snapshot::{FaultKind, StageKind},
 };
+
+/// What tells the bytes of this process's streams from what other processes read under the same name.
+fn stream_identity() -> u64 {
+    static IDENTITY: OnceLock<u64> = OnceLock::new();
+    *IDENTITY.get_or_init(|| fastrand::u64(..))
+}
 
 impl Worker<'_> {
     /// Runs the blocks of a stream until there are no more, and returns how many it ran. `first` is the number of its
@@ -67,7 +76,12 @@ impl Worker<'_> {
         // What is followed stands in many sources; letters stand in the one that they are read from.
         let source = if block.places.is_some() { block.source.unwrap_or(source) } else { source };
         let path = block.places.as_ref().map(|places| Arc::clone(&places.path));
-        let identity = block.places.as_ref().and_then(|places| places.mark).map_or(0, |mark| mark.id.number());
+        let identity = match &block.places {
+            Some(places) => places.mark.map_or_else(stream_identity, |mark| mark.id.number()),
+            // Letters name the same places whenever they are run again.
+            None if block.source.is_some() => 0,
+            None => stream_identity(),
+        };
         if let Some(output) = output {
             (output.places, output.rest) = (block.places, block.rest);
         }
