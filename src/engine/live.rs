@@ -454,8 +454,8 @@ impl Feeder<'_> {
                 (self.say)(&format!("{}: {message}{hope}", name(*source)));
             }
             SourceNews::Lost { source, bytes } => {
-                let (name, bytes) = (name(*source), plural(*bytes, "byte"));
-                (self.say)(&format!("{name}: {bytes} of a file that was removed are lost"));
+                let bytes = bytes.map_or_else(|| "an unknown part".to_owned(), |bytes| plural(bytes, "byte"));
+                (self.say)(&format!("{}: lost: {bytes} of a file that is gone", name(*source)));
             }
             SourceNews::Restored { source } => (self.say)(&format!("{}: can be read again", name(*source))),
             _ => {}

@@ -164,7 +164,7 @@ fn a_file_that_came_back_is_given_out_again_from_where_it_was_begun() {
 }
 
 fn lost(bench: &Bench) -> u64 {
-    bench.news.iter().map(|news| if let SourceNews::Lost { bytes, .. } = news { *bytes } else { 0 }).sum()
+    bench.news.iter().map(|news| if let SourceNews::Lost { bytes, .. } = news { bytes.unwrap() } else { 0 }).sum()
 }
 
 #[test]
