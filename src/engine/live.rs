@@ -413,8 +413,9 @@ impl Feeder<'_> {
             }
         }
         // What was taken from whoever writes it has been read.
+        let ends = !self.shared.is_to_go_on();
         while !self.shared.is_stopping()
-            && let Some(block) = self.follower.rest_of_standard(self.stream.buffer())
+            && let Some(block) = self.follower.rest_of_standard(self.stream.buffer(), ends)
         {
             self.give(block);
         }
