@@ -57,7 +57,7 @@ pub use pipeline::{
     OnRefusal, Options, Outputs, Pipeline, Processor, Reason, Registry, Retry, SearchEffort, SinkTarget, Value,
     level_of,
 };
-pub use place::{Behind, FileId, KnownFile, Mark, PlaceChange, Print, SinkMark};
+pub use place::{Age, Behind, FileId, KnownFile, Mark, PlaceChange, Print, SinkMark};
 pub use progress::{Progress, ProgressMode};
 pub use record::{Origin, Record, SourceId};
 pub use report::write_report;

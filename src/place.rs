@@ -49,6 +49,35 @@ impl Print {
     }
 }
 
+/// When a file was made, when it was last written, and how long it was, as it was seen. Times are in nanoseconds since
+/// 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+pub struct Age {
+    /// When it was made, where the file system tells it: it stays, whatever the file is called and whoever writes it.
+    pub created: Option<i64>,
+    /// When it was last written.
+    pub modified: i64,
+    /// How long it was.
+    pub size: u64,
+}
+
+impl Age {
+    /// True for what came after `before` at the same path, where `before` says how that was seen while it stood there: it
+    /// may be written long after. Copies of it that were made until then are younger too, but were not written after it.
+    pub(crate) fn is_after(&self, before: &Self) -> bool {
+        match self.created.zip(before.created) {
+            // Files are stamped by a clock that ticks every few milliseconds.
+            Some((created, before_created)) => created >= before_created && self.modified >= before.modified,
+            None => self.modified > before.modified,
+        }
+    }
+
+    /// True where this is the age of another file, though its inode is the same.
+    pub(crate) fn is_of_another(&self, file: &Self) -> bool {
+        self.created.zip(file.created).is_some_and(|(one, other)| one != other)
+    }
+}
+
 /// A place in a file, with all that proves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mark {
@@ -60,6 +89,24 @@ pub struct Mark {
     pub offset: u64,
     /// The bytes just before `offset`: at most `limits::PRINT_BYTES`.
     pub tail: Print,
+    /// How old and how long the file was when it was there; as it was last seen at its path, if it was renamed since.
+    /// Checkpoints of former versions do not know.
+    #[serde(default)]
+    pub age: Option<Age>,
+    /// It was renamed or removed, was read to its end, and had not grown for a while: nothing of it is missing.
+    #[serde(default)]
+    pub is_over: bool,
+}
+
+impl Mark {
+    /// True where the file that is now called `id`, of this `age`, is not the one that this is a place in, though it may
+    /// have its inode.
+    pub(crate) fn is_of_another(&self, id: FileId, age: &Age) -> bool {
+        let generations = id.generation.zip(self.id.generation);
+        (id.device, id.inode) != (self.id.device, self.id.inode)
+            || generations.is_some_and(|(one, other)| one != other)
+            || self.age.is_some_and(|before| age.is_of_another(&before))
+    }
 }
 
 /// A file that is followed.

@@ -422,8 +422,9 @@ impl Feeder<'_> {
             }
         }
         // What was taken from whoever writes it has been read.
+        let ends = !self.shared.is_to_go_on();
         while !self.shared.is_stopping()
-            && let Some(block) = self.follower.rest_of_standard(self.stream.buffer())
+            && let Some(block) = self.follower.rest_of_standard(self.stream.buffer(), ends)
         {
             self.give(block);
         }
@@ -463,8 +464,8 @@ impl Feeder<'_> {
                 (self.say)(&format!("{}: {message}{hope}", name(*source)));
             }
             SourceNews::Lost { source, bytes } => {
-                let (name, bytes) = (name(*source), plural(*bytes, "byte"));
-                (self.say)(&format!("{name}: {bytes} of a file that was removed are lost"));
+                let bytes = bytes.map_or_else(|| "an unknown part".to_owned(), |bytes| plural(bytes, "byte"));
+                (self.say)(&format!("{}: lost: {bytes} of a file that is gone", name(*source)));
             }
             SourceNews::Restored { source } => (self.say)(&format!("{}: can be read again", name(*source))),
             _ => {}

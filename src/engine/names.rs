@@ -63,7 +63,10 @@ mod tests {
 
     fn known(path: impl Into<PathBuf>) -> KnownFile {
         let id = FileId { device: 1, inode: 2, generation: None };
-        KnownFile { path: path.into(), mark: Mark { id, head: Print::default(), offset: 0, tail: Print::default() } }
+        KnownFile {
+            path: path.into(),
+            mark: Mark { id, head: Print::default(), offset: 0, tail: Print::default(), age: None, is_over: false },
+        }
     }
 
     #[test]

@@ -20,8 +20,8 @@ pub(crate) enum SourceNews {
     Truncated { source: SourceId, lost: Option<u64> },
     /// A hole was passed over, or NUL bytes behind one.
     Skipped { source: SourceId, bytes: u64 },
-    /// Bytes that were there and will never be read.
-    Lost { source: SourceId, bytes: u64 },
+    /// Bytes that were there and will never be read; `None` where nobody knows how many.
+    Lost { source: SourceId, bytes: Option<u64> },
     /// All of one file from `start` to `end` was handed over, without a gap.
     Segment { source: SourceId, start: u64, end: u64 },
     /// It cannot be read now.

@@ -20,7 +20,7 @@ pub(super) fn write(run: &Run, width: usize, out: &mut dyn Write) -> io::Result<
     write_wrapped(mood, &format!("{sources} followed, {}", behind(lag.bytes_behind, lag.seconds_behind)), width, out)?;
     write_wrapped(style::PLAIN, &changes(lag), width, out)?;
     if let Some(lost) = lost(lag.bytes_lost, lag.is_lost_unknown) {
-        let why = if lag.is_lost_unknown { ": a file was cut between two looks" } else { "" };
+        let why = if lag.is_lost_unknown { ": a file was cut or removed between two looks" } else { "" };
         write_wrapped(style::BAD, &format!("{lost}{why}"), width, out)?;
     }
     if let Some(trouble) = &run.trouble {

@@ -29,6 +29,8 @@ pub(super) fn checkpoint(number: u64) -> Checkpoint {
         head,
         offset,
         tail: Print::of(b"tail"),
+        age: None,
+        is_over: false,
     };
     let node = NodeTotals { records_in: number, dropped: number, ..NodeTotals::default() };
     Checkpoint {

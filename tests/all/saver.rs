@@ -25,6 +25,8 @@ pub fn checkpoint(number: u64) -> Checkpoint {
             head: Print::of(b"head"),
             offset: 4 + number,
             tail: Print::of(b"tail"),
+            age: None,
+            is_over: false,
         },
     };
     let time = Timestamp::from_second(number as i64).expect("a small number");

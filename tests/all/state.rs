@@ -157,8 +157,8 @@ fn known(path: &Path, offset: usize) -> KnownFile {
     use std::os::unix::fs::MetadataExt;
     let (bytes, metadata) = (fs::read(path).expect("ours"), fs::metadata(path).expect("ours"));
     let id = FileId { device: metadata.dev(), inode: metadata.ino(), generation: None };
-    let mark =
-        Mark { id, head: Print::of(&bytes[..4]), offset: offset as u64, tail: Print::of(&bytes[offset - 4..offset]) };
+    let (head, tail) = (Print::of(&bytes[..4]), Print::of(&bytes[offset - 4..offset]));
+    let mark = Mark { id, head, offset: offset as u64, tail, age: None, is_over: false };
     KnownFile { path: path.to_owned(), mark }
 }
 

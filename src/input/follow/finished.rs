@@ -18,7 +18,7 @@ use crate::{
 /// A file that was read to its end.
 #[derive(Debug)]
 pub(super) struct Finished {
-    source: SourceId,
+    pub(super) source: SourceId,
     pub(super) known: KnownFile,
     /// Where reading began.
     origin: Mark,
@@ -46,6 +46,11 @@ struct Owed {
 }
 
 impl Follower {
+    /// Remembers a file that cannot be found, if some of it may have to be given out again.
+    pub(super) fn remember_owed(&mut self, tracked: Tracked) {
+        self.remember_finished(tracked, Ending::GivenUp);
+    }
+
     /// Remembers a file that is done with.
     pub(super) fn remember_finished(&mut self, tracked: Tracked, ending: Ending) {
         let may_return = !tracked.is_removed && ending == Ending::Quiet;
@@ -54,10 +59,11 @@ impl Follower {
             return;
         }
         // Where it was given up, there is no room for it.
+        let mark = tracked.mark();
         let file = tracked.file.filter(|_| is_owed && ending == Ending::Quiet);
         self.finished.push_back(Finished {
             source: tracked.source,
-            known: KnownFile { path: tracked.path, mark: tracked.tail.mark() },
+            known: KnownFile { path: tracked.path, mark },
             origin: tracked.origin,
             owes_until: tracked.owes_until,
             file,
@@ -159,20 +165,21 @@ impl Follower {
     /// The place `mark` in a file that is read again, or its beginning if it is not there any more.
     pub(super) fn tail_again(&mut self, file: &File, source: SourceId, mark: &Mark) -> Tail {
         let place = Tail::proven(file, mark.id, mark).ok().flatten();
-        place.unwrap_or_else(|| {
-            self.sources.news.push(SourceNews::Truncated { source, lost: None });
-            let mut tail = Tail::new(mark.id);
-            tail.restart();
-            tail
-        })
+        place.unwrap_or_else(|| self.begun_anew(mark.id, source))
+    }
+
+    /// What is missing of `lost` is known to the byte: nobody else needs to say that it is.
+    pub(super) fn expect_lost(&mut self, Lost(lost): &Lost) {
+        lost.iter().for_each(|owed| self.known.set_over(owed.id, true));
     }
 
     /// Says what of `lost` is nowhere to be found.
     pub(super) fn tell_lost(&mut self, Lost(lost): &Lost) {
-        for Owed { source, id, bytes } in lost.iter().filter(|owed| owed.bytes > 0) {
+        for Owed { source, id, bytes } in lost {
             let is_waited_for = self.known.get(*id).is_some();
-            if !self.is_open(*id) && !is_waited_for {
-                self.sources.news.push(SourceNews::Lost { source: *source, bytes: *bytes });
+            self.known.set_over(*id, false);
+            if *bytes > 0 && !self.is_open(*id) && !is_waited_for {
+                self.sources.news.push(SourceNews::Lost { source: *source, bytes: Some(*bytes) });
             }
         }
     }

@@ -1,11 +1,17 @@
 //! Which file an open file is: device, inode, and the inode's generation, which a file system changes when it gives an
-//! inode to another file.
+//! inode to another file; and how old it is.
 
-use std::{ffi::c_long, fs::File, io, os::unix::fs::MetadataExt};
+use std::{
+    ffi::c_long,
+    fs::{File, Metadata},
+    io,
+    os::unix::fs::MetadataExt,
+    time::UNIX_EPOCH,
+};
 
 use rustix::ioctl::{Getter, ioctl, opcode};
 
-use crate::place::FileId;
+use crate::place::{Age, FileId};
 
 /// `FS_IOC_GETVERSION`.
 const GET_VERSION: rustix::ioctl::Opcode = opcode::read::<c_long>(b'v', 1);
@@ -14,6 +20,16 @@ const GET_VERSION: rustix::ioctl::Opcode = opcode::read::<c_long>(b'v', 1);
 pub(crate) fn file_id(file: &File) -> io::Result<FileId> {
     let metadata = file.metadata()?;
     Ok(FileId { device: metadata.dev(), inode: metadata.ino(), generation: generation(file) })
+}
+
+impl Age {
+    /// How old the file of `metadata` is.
+    pub(super) fn of(metadata: &Metadata) -> Self {
+        let created = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let created = created.and_then(|time| i64::try_from(time.as_nanos()).ok());
+        let modified = metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec());
+        Self { created, modified, size: metadata.size() }
+    }
 }
 
 fn generation(file: &File) -> Option<u32> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     input::discover::Identity,
-    place::{FileId, KnownFile},
+    place::{Age, FileId, KnownFile},
 };
 
 /// Files that are known, each found at once among thousands.
@@ -32,9 +32,26 @@ impl Known {
         self.0.get(&identity(id))?.iter().find(|known| known.mark.id == id)
     }
 
-    /// A file that had the inode of `id`.
-    pub(super) fn with_inode_of(&self, id: FileId) -> Option<&KnownFile> {
-        self.0.get(&identity(id))?.first()
+    /// The file that is `id` now, and of this `age`; one that is known by exactly that before one that may be it.
+    pub(super) fn same(&self, id: FileId, age: &Age) -> Option<&KnownFile> {
+        let all = self.0.get(&identity(id))?.iter().filter(|known| !known.mark.is_of_another(id, age));
+        all.max_by_key(|known| known.mark.id == id)
+    }
+
+    /// What is missing of the file `id` if it is gone is said elsewhere, or is not.
+    pub(super) fn set_over(&mut self, id: FileId, is_over: bool) {
+        let files = self.0.get_mut(&identity(id)).into_iter().flatten();
+        files.filter(|known| known.mark.id == id).for_each(|known| known.mark.is_over = is_over);
+    }
+
+    /// Forgets the file `id`.
+    pub(super) fn take(&mut self, id: FileId) {
+        if let Some(files) = self.0.get_mut(&identity(id)) {
+            files.retain(|known| known.mark.id != id);
+            if files.is_empty() {
+                self.0.remove(&identity(id));
+            }
+        }
     }
 
     /// Forgets all files that ever had the inode of `id`, and returns them.

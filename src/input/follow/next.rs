@@ -14,6 +14,7 @@ use crate::{input::describe, limits, metrics::SourceNews, place::KnownFile};
 const TURNS: usize = 256;
 
 /// What came of one turn of a file.
+#[expect(clippy::large_enum_variant, reason = "one at a time, and nothing beside what reading a block costs")]
 enum Outcome {
     Block(FollowBlock),
     /// Nothing, and it need not be in line.
@@ -155,7 +156,7 @@ impl Follower {
         tracked.owes_until = self.given + 1;
         tracked.partial_since = None;
         tracked.is_drained = false;
-        let (source, mark) = (tracked.source, Some(tracked.tail.mark()));
+        let (source, mark) = (tracked.source, Some(tracked.mark()));
         let file = tracked.file.as_ref().filter(|_| cut_bytes > 0);
         let rest = file.and_then(|file| file.try_clone().ok()).map(Arc::new);
         if std::mem::take(&mut tracked.is_refused) {
@@ -182,7 +183,7 @@ impl Follower {
         let lost = Some(tracked.peak.saturating_sub(reached));
         self.sources.news.push(SourceNews::Truncated { source: tracked.source, lost });
         tracked.peak = 0;
-        tracked.origin = tracked.tail.mark();
+        tracked.origin = tracked.mark();
         tracked.forget_arrivals();
         self.place(key);
     }
@@ -190,7 +191,7 @@ impl Follower {
     /// Tells the place of a file.
     pub(super) fn place(&mut self, key: Key) {
         if let Some(tracked) = self.files.get(&key) {
-            let known = KnownFile { path: tracked.path.clone(), mark: tracked.tail.mark() };
+            let known = KnownFile { path: tracked.path.clone(), mark: tracked.mark() };
             self.changes.push(PlaceChange::Placed(known));
         }
     }

@@ -2,7 +2,7 @@
 //! after them is read behind them.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fs::{self, File},
     io,
     os::unix::fs::MetadataExt,
@@ -15,45 +15,56 @@ use super::{
     identity::file_id,
     known::identity,
     listing::Listings,
-    rotation::{Age, Places, bases, folder_of, is_rotated_name},
+    rotation::{Places, bases, cannot_be_opened, folder_of, is_rotated_name},
     scan::places,
     tail::Tail,
-    tracked::Tracked,
 };
 use crate::{
     input::discover::open_at_once,
     metrics::SourceNews,
-    place::{FileId, KnownFile},
+    place::{Age, FileId, KnownFile, Mark},
+    record::SourceId,
 };
 
-/// A known file that was found.
-struct Refound {
-    id: FileId,
+/// A known file that was looked for.
+struct Sought {
+    known: KnownFile,
     /// The path whose lines it holds.
     home: PathBuf,
-    age: Age,
-    /// It stands where it stood, and is taken with all others.
-    is_home: bool,
-    /// It cannot be opened.
-    is_hidden: bool,
-    /// What to read of it; `None` where it is taken with others, or cannot be opened.
-    rest: Option<Rest>,
+    located: Located,
 }
 
-struct Rest {
-    path: PathBuf,
-    file: File,
-    tail: Tail,
-    is_wanted: bool,
+impl Sought {
+    /// How old it is: as it was while it stood at its path, or else as it is.
+    fn age(&self) -> Option<Age> {
+        let now = match &self.located {
+            Located::Here(rest) => rest.file.metadata().ok().map(|metadata| Age::of(&metadata)),
+            Located::Home(age) => Some(*age),
+            Located::Hidden(age, _) => *age,
+            Located::Gone => None,
+        };
+        self.known.mark.age.or(now)
+    }
 }
 
 /// Where a known file is.
 enum Located {
-    Here(PathBuf, File, Option<Tail>),
+    /// Where it stood, and where it is taken with all others.
+    Home(Age),
+    /// Somewhere, with what to read of it.
+    Here(Rest),
+    /// It could not be looked for, or not be opened, and why: how old it is, if it was found.
+    Hidden(Option<Age>, String),
     /// Nowhere.
     Gone,
-    /// It could not be looked for, or not be opened: how old it is, if it was found.
-    Hidden(Option<Age>),
+}
+
+struct Rest {
+    id: FileId,
+    path: PathBuf,
+    file: File,
+    /// The place in it; `None`: it is not what it was.
+    tail: Option<Tail>,
 }
 
 impl Follower {
@@ -77,130 +88,142 @@ impl Follower {
     /// Looks again for known files that could not be opened when they were looked for, and were renamed.
     pub(super) fn resume_hidden(&mut self, found: &Found, places: &Places) {
         let is_astray = |known: &KnownFile| places.get(&identity(known.mark.id)) != Some(&known.path);
-        if self.known.iter().any(is_astray) && self.find_known(found, places) {
+        if !self.known.iter().any(is_astray) {
+            self.sources.hide_only(BTreeMap::new());
+        } else if self.find_known(found, places) {
             self.chain();
         }
     }
 
     /// Returns true if it began to read any.
     fn find_known(&mut self, found: &Found, places: &Places) -> bool {
-        let mut refound: Vec<Refound> = Vec::new();
         let homes = homes(found);
         let all: Vec<KnownFile> = self.known.iter().cloned().collect();
-        for known in all {
-            refound.extend(self.find_again(&known, &homes, places));
-        }
-        refound.sort_by_key(|file| file.age);
-        let mut youngest: BTreeMap<PathBuf, (Age, bool)> = BTreeMap::new();
+        let mut sought: Vec<Sought> =
+            all.into_iter().filter_map(|known| self.find_again(known, &homes, places)).collect();
+        sought.sort_by_key(Sought::age);
+        // What stands between two that are known came before the second one, and has been read: so it matters only what
+        // came after the last one of each path.
+        let last: HashMap<PathBuf, FileId> =
+            sought.iter().map(|sought| (sought.home.clone(), sought.known.mark.id)).collect();
+        let mut hidden: BTreeMap<SourceId, String> = BTreeMap::new();
+        let mut before: BTreeMap<PathBuf, Mark> = BTreeMap::new();
         let mut has_begun = false;
-        for file in refound {
-            if file.is_home {
-                if youngest.contains_key(&file.home) && is_still(&file.home, file.id) {
-                    youngest.remove(&file.home);
+        for Sought { known, home, located } in sought {
+            let mut mark = known.mark;
+            let is_last = last.get(&home) == Some(&mark.id);
+            match located {
+                // All others of its path came before it.
+                Located::Home(_) => {
+                    before.remove(&home);
+                    continue;
                 }
-                continue;
+                Located::Here(rest) => {
+                    mark.age = mark.age.or_else(|| rest.file.metadata().ok().map(|metadata| Age::of(&metadata)));
+                    has_begun |= self.take_rest(&home, mark, rest, places);
+                }
+                // What came after it can be read meanwhile.
+                Located::Hidden(age, message) => {
+                    mark.age = mark.age.or(age);
+                    hidden.insert(self.sources.number(&home), message);
+                }
+                Located::Gone => self.is_gone(known, &home, is_last, homes.contains(&*home)),
             }
-            youngest.insert(file.home.clone(), (file.age, file.is_hidden));
-            has_begun |= file.rest.is_some_and(|rest| self.take_rest(&file.home, file.id, rest));
+            before.insert(home, mark);
         }
-        // What stands between two that are known came before the second one, and has been read. So has all that came
-        // before one that is at home.
-        for (home, (age, is_hidden)) in youngest {
-            let source = self.sources.number(&home);
-            // One that is gone may have come later, and then everything else has been read.
-            if is_hidden && self.orphans.get(&source).is_some_and(|orphans| !orphans.is_empty()) {
-                continue;
-            }
-            let open = self.sources.last(source).and_then(|key| self.files.get(&key)).and_then(Tracked::age);
-            let age = [Some(age), open, self.sources.last_age(source)].into_iter().flatten().max().unwrap_or(age);
-            self.take_siblings(source, &home, age, places);
+        self.sources.hide_only(hidden);
+        for (home, before) in before {
+            self.take_later(&home, before, places);
         }
         has_begun
     }
 
-    /// Goes on in a file; `false`: it is open by now, as one that came after another one.
-    fn take_rest(&mut self, home: &Path, id: FileId, rest: Rest) -> bool {
-        if self.is_open(id) {
+    /// Takes what came after `before`, and after all that has been read of the same path.
+    fn take_later(&mut self, home: &Path, before: Mark, places: &Places) {
+        let source = self.sources.number(home);
+        let read = self.last_mark(source).filter(|read| read.age > before.age);
+        self.take_siblings(source, home, &read.unwrap_or(before), places);
+    }
+
+    /// Goes on in a file; `false`: there is nothing to read of it, or it is open by now, as one that came after another.
+    fn take_rest(&mut self, home: &Path, mark: Mark, rest: Rest, places: &Places) -> bool {
+        let wanted_at = places.get(&identity(rest.id));
+        let source = self.sources.number(home);
+        let is_done = rest.tail.as_ref().is_some_and(|tail| {
+            wanted_at == Some(&rest.path) && rest.file.metadata().is_ok_and(|metadata| metadata.size() == tail.offset)
+        });
+        if is_done || self.is_open(rest.id) {
             return false;
         }
-        let source = self.sources.number(home);
-        self.forget_remembered(id);
+        let tail = rest.tail.unwrap_or_else(|| self.begun_anew(rest.id, source));
+        self.forget_remembered(rest.id);
         self.sources.restore(source);
-        let key = self.register(source, rest.path, rest.file, rest.tail);
-        if !rest.is_wanted
-            && let Some(tracked) = self.files.get_mut(&key)
-        {
-            tracked.is_wanted = false;
-            tracked.leaving = Some(self.now);
+        let key = self.register(source, rest.path, rest.file, tail);
+        if let Some(tracked) = self.files.get_mut(&key) {
+            tracked.has_left = true;
+            tracked.age.modified = mark.age.map_or(tracked.age.modified, |age| age.modified);
+            if wanted_at.is_none() {
+                tracked.is_wanted = false;
+                tracked.leaving = Some(self.now);
+            }
         }
         true
     }
 
-    /// Looks for a known file.
-    fn find_again(&mut self, known: &KnownFile, homes: &Homes<'_>, places: &Places) -> Option<Refound> {
-        let id = known.mark.id;
+    /// A known file is nowhere. Where some of it was not read, or nobody can know that, it is said, once.
+    fn is_gone(&mut self, known: KnownFile, home: &Path, is_last: bool, is_succeeded: bool) {
+        let mark = known.mark;
+        self.known.take(mark.id);
+        self.forget_finished(mark.id);
+        let source = self.sources.number(home);
+        let is_awaited = is_succeeded || self.is_named(source);
+        let was_behind = mark.age.is_none_or(|age| mark.offset < age.size);
+        if !mark.is_over && (was_behind || (is_last && is_awaited)) {
+            self.sources.news.push(SourceNews::Lost { source, bytes: None });
+        }
+        if is_awaited {
+            self.place_as_over(known);
+            self.orphans.entry(source).or_default().push(mark.id);
+        } else {
+            self.changes.push(PlaceChange::Forgotten(mark.id));
+        }
+    }
+
+    /// Looks for a known file. `None` where it is taken with the others, and found not to be what it was.
+    fn find_again(&mut self, known: KnownFile, homes: &Homes<'_>, places: &Places) -> Option<Sought> {
         let home = home(&known.path, homes);
-        let wanted_at = places.get(&identity(id));
+        // Its inode may be another file's by now.
+        let wanted_at = places.get(&identity(known.mark.id)).filter(|path| !is_another(path, &known.mark));
         if home != known.path {
             self.successors.insert(home.clone());
         }
-        if wanted_at == Some(&known.path) && home == known.path {
-            return age_of(&known.path, known).map(|age| Refound {
-                id,
-                home,
-                age,
-                is_home: true,
-                is_hidden: false,
-                rest: None,
-            });
+        if wanted_at == Some(&known.path)
+            && home == known.path
+            && let Some(age) = age_of(&known.path, &known)
+        {
+            return Some(Sought { known, home, located: Located::Home(age) });
         }
         if wanted_at != Some(&known.path) {
             self.successors.insert(known.path.clone());
         }
-        match locate(known, wanted_at, &home, &mut self.listings) {
-            Located::Here(path, file, tail) => {
-                // It may be known by less than it can be known by now that it is open.
-                let id = file_id(&file).ok()?;
-                let tail = tail.unwrap_or_else(|| self.begun_anew(id, &home));
-                let metadata = file.metadata().ok()?;
-                let is_done = wanted_at == Some(&known.path) && metadata.size() == tail.offset;
-                let rest = Rest { is_wanted: wanted_at.is_some(), path, file, tail };
-                let rest = (!is_done).then_some(rest);
-                Some(Refound { id, home, age: Age::of(&metadata), is_home: false, is_hidden: false, rest })
-            }
-            // It is taken with the others, and found not to be what it was.
-            Located::Gone if wanted_at.is_some() => None,
-            Located::Gone => {
-                self.forget_remembered(id);
-                let source = self.sources.number(&home);
-                self.orphans.entry(source).or_default().push(id);
-                None
-            }
-            // What came after it can be read meanwhile.
-            Located::Hidden(age) => {
-                age.map(|age| Refound { id, home, age, is_home: false, is_hidden: true, rest: None })
-            }
-        }
+        let located = locate(&known, wanted_at, &home, &mut self.listings);
+        let is_with_others = matches!(located, Located::Gone) && wanted_at.is_some();
+        (!is_with_others).then_some(Sought { known, home, located })
     }
 
-    /// A file was truncated, and then renamed.
-    fn begun_anew(&mut self, id: FileId, home: &Path) -> Tail {
-        let source = self.sources.number(home);
+    /// The beginning of a file that is not what it was.
+    pub(super) fn begun_anew(&mut self, id: FileId, source: SourceId) -> Tail {
         self.sources.news.push(SourceNews::Truncated { source, lost: None });
         let mut tail = Tail::new(id);
         tail.restart();
         tail
     }
 
-    /// What is known of a file that is not open.
-    pub(super) fn remembered(&self, id: FileId) -> Option<KnownFile> {
+    /// What is known of the file that is `id` now, and of this `age`, and is not open.
+    pub(super) fn remembered(&self, id: FileId, age: &Age) -> Option<KnownFile> {
         let mut finished = self.finished.iter().filter(|finished| finished.may_return).map(|finished| &finished.known);
-        let exact = self.known.get(id).or_else(|| finished.clone().find(|known| known.mark.id == id));
-        let with_inode = || {
-            let is_inode = |known: &&KnownFile| identity(known.mark.id) == identity(id);
-            self.known.with_inode_of(id).or_else(|| finished.find(is_inode))
-        };
-        exact.or_else(with_inode).cloned()
+        let known = self.known.same(id, age);
+        known.or_else(|| finished.find(|known| !known.mark.is_of_another(id, age))).cloned()
     }
 
     /// Forgets what is known of all files that ever had the inode of `id`, which is open now, or gone.
@@ -230,29 +253,30 @@ fn home(path: &Path, homes: &Homes<'_>) -> PathBuf {
 fn locate(known: &KnownFile, wanted_at: Option<&PathBuf>, home: &Path, listings: &mut Listings) -> Located {
     for path in wanted_at.into_iter().chain([&known.path]) {
         match open_as(path, known) {
-            Ok(Some((file, Some(tail)))) => return Located::Here(path.clone(), file, Some(tail)),
+            Ok(Some(rest)) if rest.tail.is_some() => return Located::Here(rest),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(_) => return Located::Hidden(age_of(path, known)),
+            Err(error) => return Located::Hidden(age_of(path, known), cannot_be_opened(path, &error)),
         }
     }
-    let Ok(others) = listings.with_inode(folder_of(&known.path), known.mark.id.inode) else {
-        return Located::Hidden(None);
+    let others = match listings.with_inode(folder_of(&known.path), known.mark.id.inode) {
+        Ok(others) => others,
+        Err(error) => return Located::Hidden(None, cannot_be_opened(&known.path, &error)),
     };
     for (_, name) in others {
         let path = known.path.with_file_name(&name);
-        let (file, tail) = match open_as(&path, known) {
-            Ok(Some(found)) => found,
+        let rest = match open_as(&path, known) {
+            Ok(Some(rest)) => rest,
             Ok(None) => continue,
-            Err(_) => match age_of(&path, known) {
-                Some(age) => return Located::Hidden(Some(age)),
+            Err(error) => match age_of(&path, known) {
+                Some(age) => return Located::Hidden(Some(age), cannot_be_opened(&path, &error)),
                 None => continue,
             },
         };
         // The same inode is no proof where it may have been given to another file; the same name makes one.
         let is_of_home = is_rotated_name(home.file_name().unwrap_or_default(), &name);
-        if tail.is_some() || is_of_home {
-            return Located::Here(path, file, tail);
+        if rest.tail.is_some() || is_of_home {
+            return Located::Here(rest);
         }
     }
     Located::Gone
@@ -261,24 +285,33 @@ fn locate(known: &KnownFile, wanted_at: Option<&PathBuf>, home: &Path, listings:
 /// How old the known file is, if it stands at `path`, whether it can be opened or not.
 fn age_of(path: &Path, known: &KnownFile) -> Option<Age> {
     let metadata = fs::metadata(path).ok()?;
-    ((metadata.dev(), metadata.ino()) == identity(known.mark.id)).then(|| Age::of(&metadata))
+    let age = Age::of(&metadata);
+    let id = FileId { device: metadata.dev(), inode: metadata.ino(), generation: None };
+    (!known.mark.is_of_another(id, &age)).then_some(age)
 }
 
-/// True unless the inode of the file of `id` was given to another one, which stands at `path` now.
-fn is_still(path: &Path, id: FileId) -> bool {
-    let generation = open_at_once(path).and_then(|file| file_id(&file)).ok().and_then(|id| id.generation);
-    generation.zip(id.generation).is_none_or(|(one, other)| one == other)
+/// True where the inode was given to another file, which stands at `path` now.
+fn is_another(path: &Path, mark: &Mark) -> bool {
+    let Ok(metadata) = fs::metadata(path) else { return false };
+    let age = Age::of(&metadata);
+    // Where the file system tells when a file was made, that says it without opening it.
+    if mark.age.and_then(|age| age.created).zip(age.created).is_some() {
+        return mark.age.is_some_and(|before| age.is_of_another(&before));
+    }
+    open_at_once(path).and_then(|file| file_id(&file)).is_ok_and(|id| mark.is_of_another(id, &age))
 }
 
 /// Opens `path` if the known file stands there; with the place in it if it is what it was.
-fn open_as(path: &Path, known: &KnownFile) -> io::Result<Option<(File, Option<Tail>)>> {
+fn open_as(path: &Path, known: &KnownFile) -> io::Result<Option<Rest>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() || (metadata.dev(), metadata.ino()) != identity(known.mark.id) {
         return Ok(None);
     }
     let file = open_at_once(path)?;
     let id = file_id(&file)?;
+    if known.mark.is_of_another(id, &Age::of(&file.metadata()?)) {
+        return Ok(None);
+    }
     let tail = Tail::proven(&file, id, &known.mark)?;
-    let is_other = id.generation.zip(known.mark.id.generation).is_some_and(|(one, other)| one != other);
-    Ok((!is_other).then_some((file, tail)))
+    Ok(Some(Rest { id, path: path.to_owned(), file, tail }))
 }

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::{Follower, Key, PlaceChange, devices, known::identity, rotation::Age};
+use super::{Follower, Key, PlaceChange, devices, known::identity};
 use crate::{
-    place::{FileId, KnownFile},
+    place::{Age, FileId, KnownFile},
     record::SourceId,
 };
 
@@ -22,9 +22,6 @@ impl Follower {
         let (known, changes) = devices::as_of_now(known, &mut self.listings);
         self.changes.extend(changes);
         let by_id: HashMap<FileId, &KnownFile> = known.iter().map(|known| (known.mark.id, known)).collect();
-        // What could not be opened yet, and is not known to the state either: that was to be told.
-        let unopened = self.known.iter().filter(|unopened| !by_id.contains_key(&unopened.mark.id));
-        self.changes.extend(unopened.cloned().map(PlaceChange::Placed));
         self.inherit_owed();
         let keys: Vec<Key> = self.files.keys().copied().collect();
         for key in keys {
@@ -40,6 +37,10 @@ impl Follower {
                 _ => self.known.put(file.clone()),
             }
         }
+        // What could not be opened yet, and is not known to the state either: that was to be told.
+        let unopened = self.known.iter().filter(|unopened| !by_id.contains_key(&unopened.mark.id));
+        self.changes.extend(unopened.cloned().map(PlaceChange::Placed));
+        self.expect_lost(&lost);
         let familiar = self.known.identities().collect();
         let found = self.catalog.find(&familiar);
         self.resume(&found);
@@ -73,9 +74,9 @@ impl Follower {
 
     /// Lets every file wait for the one before it in its source.
     pub(super) fn chain(&mut self) {
-        let mut order: Vec<(SourceId, bool, Option<Age>, Key)> = Vec::new();
+        let mut order: Vec<(SourceId, bool, Age, Key)> = Vec::new();
         for (&key, tracked) in &self.files {
-            order.push((tracked.source, tracked.leaving.is_none(), tracked.age(), key));
+            order.push((tracked.source, tracked.leaving.is_none(), tracked.age, key));
         }
         order.sort();
         let mut before: Option<(SourceId, Key)> = None;

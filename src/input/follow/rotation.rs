@@ -12,7 +12,6 @@ use std::{
         },
     },
     path::{Path, PathBuf},
-    time::SystemTime,
 };
 
 use super::{
@@ -24,8 +23,9 @@ use crate::{
         discover::{Head, Identity, open_at_once},
         follow::tail::read_range,
     },
+    limits,
     metrics::SourceNews,
-    place::{FileId, KnownFile},
+    place::{Age, FileId, KnownFile, Mark},
     record::SourceId,
 };
 
@@ -36,8 +36,6 @@ pub(super) enum Ending {
     Quiet,
     /// It takes too much room.
     GivenUp,
-    /// It cannot be opened by any name.
-    Vanished,
 }
 
 /// Files that were found, by their identities.
@@ -50,6 +48,7 @@ impl Follower {
         let found = places.get(&tracked.identity());
         if found == Some(&tracked.path) {
             tracked.is_wanted = true;
+            tracked.has_left = false;
             return;
         }
         let stands = match fs::metadata(&tracked.path) {
@@ -73,6 +72,7 @@ impl Follower {
         let now = self.now;
         let Some(tracked) = self.files.get_mut(&key) else { return };
         tracked.is_wanted = is_wanted;
+        tracked.has_left = true;
         tracked.leaving.get_or_insert(now);
         tracked.next_look = now;
         self.next_look = now;
@@ -103,29 +103,66 @@ impl Follower {
 
     /// Files may have come into a source after its last one, and been renamed too before they were seen.
     pub(super) fn take_missed(&mut self, source: SourceId, places: &Places) {
-        let open = self.sources.last(source).and_then(|key| self.files.get(&key)).and_then(Tracked::age);
-        if let Some(age) = open.or_else(|| self.sources.last_age(source)) {
+        if let Some(mark) = self.last_mark(source) {
             let path = self.sources.path(source);
-            self.take_siblings(source, &path, age, places);
+            self.take_siblings(source, &path, &mark, places);
         }
     }
 
-    /// Takes all files that once stood at `path`, after the one of `age`, and were rotated since; oldest first.
-    pub(super) fn take_siblings(&mut self, source: SourceId, path: &Path, age: Age, places: &Places) {
-        for sibling in self.siblings(path, age) {
-            let is_wanted = places.contains_key(&(sibling.id.device, sibling.id.inode));
-            let file = match sibling.opened {
-                Ok(file) => file,
-                Err(error) => {
-                    self.await_sibling(source, sibling.path, sibling.id, &error);
-                    continue;
+    /// How far the last file of `source` is read, or was when it was closed.
+    pub(super) fn last_mark(&self, source: SourceId) -> Option<Mark> {
+        let open = self.sources.last(source).and_then(|key| self.files.get(&key)).map(Tracked::mark);
+        open.or_else(|| self.sources.last_mark(source))
+    }
+
+    /// Takes all files that once stood at `path`, after `before`, and were rotated since; oldest first.
+    pub(super) fn take_siblings(&mut self, source: SourceId, path: &Path, before: &Mark, places: &Places) {
+        for sibling in self.siblings(path, before) {
+            match &sibling.opened {
+                Ok(file) => {
+                    if let Some(tail) = self.place_in_sibling(source, file, &sibling, before) {
+                        self.take_sibling(source, sibling, tail, places);
+                    }
                 }
-            };
-            let known = self.remembered(sibling.id).map(|known| Tail::proven(&file, sibling.id, &known.mark));
-            let tail = known.and_then(|place| place.ok().flatten()).unwrap_or_else(|| Tail::new(sibling.id));
-            self.forget_remembered(sibling.id);
-            let key = self.register(source, sibling.path, file, tail);
-            if !is_wanted && let Some(tracked) = self.files.get_mut(&key) {
+                Err(error) => {
+                    let message = cannot_be_opened(&sibling.path, error);
+                    self.await_sibling(source, &sibling, message);
+                }
+            }
+        }
+    }
+
+    /// Where to begin in a sibling; `None`: nowhere. What is a copy of a file that was read goes on where that was left.
+    fn place_in_sibling(&mut self, source: SourceId, file: &File, sibling: &Sibling, before: &Mark) -> Option<Tail> {
+        let id = sibling.id;
+        if let Some(known) = self.remembered(id, &sibling.age) {
+            // Where it cannot be read now it stays known, and is looked for.
+            let place = Tail::proven(file, id, &known.mark).ok()?;
+            return Some(place.unwrap_or_else(|| self.begun_anew(id, source)));
+        }
+        let in_copy = |mark: &Mark| {
+            let copied = Mark { id, ..*mark };
+            (copied.offset > 0).then(|| Tail::proven(file, id, &copied).ok().flatten()).flatten()
+        };
+        for open in self.sources.files(source).iter().filter_map(|key| self.files.get(key)) {
+            if let Some(tail) = in_copy(&open.mark()) {
+                let is_in_it = open.file.as_ref().is_some_and(|whole| begins_with(whole, file).unwrap_or(false));
+                return (!is_in_it).then_some(tail);
+            }
+        }
+        let finished = self.finished.iter().filter(|finished| finished.source == source);
+        let copy = finished.map(|finished| &finished.known.mark).chain([before]).find_map(in_copy);
+        Some(copy.unwrap_or_else(|| Tail::new(id)))
+    }
+
+    fn take_sibling(&mut self, source: SourceId, sibling: Sibling, tail: Tail, places: &Places) {
+        let is_wanted = places.contains_key(&identity(sibling.id));
+        self.forget_remembered(sibling.id);
+        let Ok(file) = sibling.opened else { return };
+        let key = self.register(source, sibling.path, file, tail);
+        if let Some(tracked) = self.files.get_mut(&key) {
+            tracked.has_left = true;
+            if !is_wanted {
                 tracked.is_wanted = false;
                 tracked.leaving = Some(self.now);
             }
@@ -134,23 +171,27 @@ impl Follower {
 
     /// A file that was rotated before anything of it was read, and that cannot be opened: it is known from now on, as one
     /// that has to be read from its beginning.
-    fn await_sibling(&mut self, source: SourceId, path: PathBuf, id: FileId, error: &std::io::Error) {
-        if self.remembered(id).is_some() {
+    fn await_sibling(&mut self, source: SourceId, sibling: &Sibling, message: String) {
+        if self.remembered(sibling.id, &sibling.age).is_some() {
             return;
         }
-        self.sources.fail(source, format!("{} cannot be opened: {}", path.display(), describe(error)));
-        let known = KnownFile { path, mark: Tail::new(id).mark() };
+        self.sources.hide(source, message);
+        let mark = Mark { age: Some(sibling.age), ..Tail::new(sibling.id).mark() };
+        let known = KnownFile { path: sibling.path.clone(), mark };
         self.changes.push(PlaceChange::Placed(known.clone()));
         self.known.put(known);
     }
 
-    fn siblings(&mut self, path: &Path, age: Age) -> Vec<Sibling> {
+    /// Which files of `path` came after `before`, oldest first.
+    fn siblings(&mut self, path: &Path, before: &Mark) -> Vec<Sibling> {
         let (folder, Some(name)) = (folder_of(path), path.file_name()) else { return Vec::new() };
-        let Ok(names) = self.listings.names(folder, stem(name)) else { return Vec::new() };
+        let (Some(age), Ok(names)) = (before.age, self.listings.names(folder, stem(name))) else {
+            return Vec::new();
+        };
         let rotated = names.iter().filter(|other| is_rotated_name(name, other));
         let mut siblings: Vec<Sibling> = rotated
             .filter_map(|name| Sibling::open(&path.with_file_name(name), age))
-            .filter(|sibling| !self.is_open(sibling.id) && !self.is_finished(sibling.id))
+            .filter(|sibling| !self.is_open(sibling.id) && !self.is_finished(sibling))
             .collect();
         siblings.sort_by_key(|sibling| sibling.age);
         siblings
@@ -161,8 +202,8 @@ impl Follower {
     }
 
     /// True for a file that was read to its end. Its inode alone says nothing: it may be another file's by now.
-    fn is_finished(&self, id: FileId) -> bool {
-        self.finished.iter().any(|finished| finished.known.mark.id == id)
+    fn is_finished(&self, sibling: &Sibling) -> bool {
+        self.finished.iter().any(|finished| !finished.known.mark.is_of_another(sibling.id, &sibling.age))
     }
 
     /// A file was read to its end after no newline could come any more.
@@ -174,28 +215,39 @@ impl Follower {
             tracked.ends = false;
             return;
         }
-        self.end_segment(key);
-        self.release_successors(key);
-        let Some(tracked) = self.remove(key) else { return };
-        if self.sources.last(tracked.source) == Some(key) {
-            self.sources.set_last_age(tracked.source, tracked.age());
-        }
+        let Some(tracked) = self.close(key) else { return };
         if ending != Ending::Quiet && tracked.bytes_behind() > 0 {
-            let (source, bytes) = (tracked.source, tracked.bytes_behind());
+            let (source, bytes) = (tracked.source, Some(tracked.bytes_behind()));
             self.sources.news.push(SourceNews::Lost { source, bytes });
         }
         if self.sources.last(tracked.source) == Some(key) && self.is_named(tracked.source) {
             // Until another one comes the state has to know that there was one: else, after a restart, what came
             // meanwhile would be taken for a file that was always there.
             self.orphans.entry(tracked.source).or_default().push(tracked.tail.id);
+            self.place_as_over(KnownFile { path: tracked.path.clone(), mark: tracked.mark() });
         } else {
             self.changes.push(PlaceChange::Forgotten(tracked.tail.id));
         }
         self.remember_finished(tracked, ending);
     }
 
+    /// Takes a file out of those that are read, for whatever comes after it.
+    pub(super) fn close(&mut self, key: Key) -> Option<Tracked> {
+        self.end_segment(key);
+        self.release_successors(key);
+        let tracked = self.remove(key)?;
+        self.sources.close(tracked.source, key, tracked.mark());
+        Some(tracked)
+    }
+
+    /// Tells that nothing of a file is missing, or that what is missing was said.
+    pub(super) fn place_as_over(&mut self, mut known: KnownFile) {
+        known.mark.is_over = true;
+        self.changes.push(PlaceChange::Placed(known));
+    }
+
     /// True for a source that the user named, and not a directory or a glob that it is in.
-    fn is_named(&self, source: SourceId) -> bool {
+    pub(super) fn is_named(&self, source: SourceId) -> bool {
         self.catalog.is_named(&self.sources.path(source))
     }
 }
@@ -233,27 +285,19 @@ impl Sibling {
     }
 }
 
-/// When a file was made, and when it was last written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Age {
-    created: Option<SystemTime>,
-    modified: (i64, i64),
+/// What is said of a file that is known, and cannot be opened.
+pub(super) fn cannot_be_opened(path: &Path, error: &std::io::Error) -> String {
+    format!("{} cannot be opened: {}", path.display(), describe(error))
 }
 
-impl Age {
-    pub(super) fn of(metadata: &Metadata) -> Self {
-        Self { created: metadata.created().ok(), modified: (metadata.mtime(), metadata.mtime_nsec()) }
-    }
-
-    /// True for what came after `before` at the same path. What was copied from it is younger too, but is not written
-    /// any more, while `before` is: so both times have to say so.
-    fn is_after(&self, before: &Self) -> bool {
-        match self.created.zip(before.created) {
-            // Files are stamped by a clock that ticks every few milliseconds.
-            Some((created, before_created)) => created >= before_created && self.modified >= before.modified,
-            None => self.modified > before.modified,
-        }
-    }
+/// True where all of `part` stands at the beginning of `whole`, as far as its last bytes say.
+fn begins_with(whole: &File, part: &File) -> std::io::Result<bool> {
+    let size = part.metadata()?.size();
+    let range = size.saturating_sub(limits::PRINT_BYTES as u64)..size;
+    let (mut one, mut other) = (Vec::new(), Vec::new());
+    read_range(whole, range.clone(), &mut one)?;
+    read_range(part, range, &mut other)?;
+    Ok(whole.metadata()?.size() >= size && one == other)
 }
 
 /// The directory of `path`.

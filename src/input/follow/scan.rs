@@ -14,7 +14,7 @@ use super::{
     catalog::{Found, FoundFile},
     identity::file_id,
     known::identity,
-    rotation::{Ending, Places},
+    rotation::Places,
     tail::Tail,
     tracked::{Seen, Tracked, Trouble, later},
 };
@@ -25,6 +25,7 @@ use crate::{
     },
     limits,
     metrics::SourceNews,
+    place::{Age, FileId, KnownFile},
     record::SourceId,
 };
 
@@ -49,6 +50,7 @@ impl Follower {
         match measure(tracked) {
             Ok((seen, stands)) => {
                 if !stands {
+                    tracked.has_left = true;
                     self.next_scan = now;
                 }
                 self.seen(key, seen);
@@ -113,13 +115,14 @@ impl Follower {
         }
     }
 
+    /// It cannot be read, and is not where it was: it is known, and looked for wherever it is by now.
     fn vanished(&mut self, key: Key) {
         self.next_scan = self.now;
-        if let Some(tracked) = self.files.get(&key) {
-            self.sources.restore(tracked.source);
-            self.sources.news.push(SourceNews::Gone { source: tracked.source });
-        }
-        self.finish(key, Ending::Vanished);
+        let Some(tracked) = self.close(key) else { return };
+        self.sources.restore(tracked.source);
+        self.sources.news.push(SourceNews::Gone { source: tracked.source });
+        self.known.put(KnownFile { path: tracked.path.clone(), mark: tracked.mark() });
+        self.remember_owed(tracked);
     }
 
     /// Looks what is at the paths that are followed.
@@ -182,8 +185,8 @@ impl Follower {
     fn admit(&mut self, found: &FoundFile, places: &Places) {
         let source = self.sources.number(&found.path);
         let opened = open_at_once(&found.path).and_then(|file| Ok((file.metadata()?, file_id(&file)?, file)));
-        let (id, file) = match opened {
-            Ok((metadata, id, file)) if metadata.is_file() => (id, file),
+        let (age, id, file) = match opened {
+            Ok((metadata, id, file)) if metadata.is_file() => (Age::of(&metadata), id, file),
             // Replaced since it was found: the next scan sees what it is now.
             Ok(_) => return,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
@@ -192,8 +195,9 @@ impl Follower {
         if self.is_open(id) {
             return;
         }
-        let is_known = self.remembered(id).is_some();
-        match self.first_place(&found.path, &file, id, source) {
+        let known = self.remembered(id, &age);
+        let is_known = known.is_some();
+        match self.first_place(&found.path, &file, (id, known), source) {
             Ok(tail) => {
                 self.sources.restore(source);
                 // What came before one that is known has been read.
@@ -211,19 +215,16 @@ impl Follower {
         &mut self,
         path: &Path,
         file: &File,
-        id: crate::place::FileId,
+        (id, known): (FileId, Option<KnownFile>),
         source: SourceId,
     ) -> std::io::Result<Tail> {
-        if let Some(known) = self.remembered(id) {
+        if let Some(known) = known {
             if let Some(tail) = Tail::proven(file, id, &known.mark)? {
                 self.forget_remembered(id);
                 return Ok(tail);
             }
             self.forget_remembered(id);
-            self.sources.news.push(SourceNews::Truncated { source, lost: None });
-            let mut tail = Tail::new(id);
-            tail.restart();
-            return Ok(tail);
+            return Ok(self.begun_anew(id, source));
         }
         if !self.at_start || self.successors.contains(path) {
             return Ok(Tail::new(id));

@@ -1,20 +1,22 @@
 //! The sources that a follower has numbered, and the news about them.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     ops::Range,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::{Key, rotation::Age};
-use crate::{fault::FaultKind, metrics::SourceNews, record::SourceId};
+use super::Key;
+use crate::{fault::FaultKind, metrics::SourceNews, place::Mark, record::SourceId};
 
 /// All sources, and what was not told about them yet.
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     list: Vec<Source>,
     by_path: HashMap<PathBuf, SourceId>,
+    /// Those of which a file is known and cannot be opened, and why.
+    hidden: BTreeMap<SourceId, String>,
     pub(super) news: Vec<SourceNews>,
 }
 
@@ -25,8 +27,8 @@ struct Source {
     last: Option<Key>,
     /// All that are open.
     files: Vec<Key>,
-    /// How old the last file was when it was closed.
-    last_age: Option<Age>,
+    /// How far the last file was read when it was closed.
+    last_mark: Option<Mark>,
     had_file: bool,
     trouble: Option<String>,
 }
@@ -43,7 +45,7 @@ impl Sources {
             path: path.into(),
             last: None,
             files: Vec::new(),
-            last_age: None,
+            last_mark: None,
             had_file: false,
             trouble: None,
         });
@@ -87,12 +89,16 @@ impl Sources {
         &self.list[source as usize].files
     }
 
-    pub(super) fn last_age(&self, source: SourceId) -> Option<Age> {
-        self.list[source as usize].last_age
+    pub(super) fn last_mark(&self, source: SourceId) -> Option<Mark> {
+        self.list[source as usize].last_mark
     }
 
-    pub(super) fn set_last_age(&mut self, source: SourceId, age: Option<Age>) {
-        self.list[source as usize].last_age = age;
+    /// Notes how far the file `key` was read, if it is the last one of `source`.
+    pub(super) fn close(&mut self, source: SourceId, key: Key, mark: Mark) {
+        let entry = &mut self.list[source as usize];
+        if entry.last == Some(key) {
+            entry.last_mark = Some(mark);
+        }
     }
 
     pub(super) fn set_last(&mut self, source: SourceId, key: Key) {
@@ -121,9 +127,31 @@ impl Sources {
 
     /// Says that `source` can be read again, if it was said that it cannot.
     pub(super) fn restore(&mut self, source: SourceId) {
-        if self.list[source as usize].trouble.take().is_some() {
+        if self.list[source as usize].trouble.take().is_some() && !self.hidden.contains_key(&source) {
             self.news.push(SourceNews::Restored { source });
         }
+    }
+
+    /// Says that a file of `source` is known and cannot be opened, unless that was said. Its path may be read meanwhile.
+    pub(super) fn hide(&mut self, source: SourceId, message: String) {
+        if self.hidden.get(&source) != Some(&message) {
+            self.hidden.insert(source, message.clone());
+            self.news.push(SourceNews::Failed { source, kind: FaultKind::Unreadable, message });
+        }
+    }
+
+    /// Only `hidden` have files that are known and cannot be opened.
+    pub(super) fn hide_only(&mut self, hidden: BTreeMap<SourceId, String>) {
+        let shown = std::mem::take(&mut self.hidden);
+        let (still, over): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            shown.into_iter().partition(|(source, _)| hidden.contains_key(source));
+        self.hidden = still;
+        for source in over.into_keys() {
+            if self.list[source as usize].trouble.is_none() {
+                self.news.push(SourceNews::Restored { source });
+            }
+        }
+        hidden.into_iter().for_each(|(source, message)| self.hide(source, message));
     }
 
     /// Paths of the sources that cannot be read and have no file.

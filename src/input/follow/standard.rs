@@ -247,11 +247,12 @@ impl Follower {
         self.give_of_standard(buffer)
     }
 
-    /// What came by standard input before it is closed: whole records, without reading on.
-    pub(crate) fn rest_of_standard(&mut self, mut buffer: Vec<u8>) -> Option<FollowBlock> {
+    /// What came by standard input before a session ends, without reading on: whole records, and the beginning of the next
+    /// one where it `ends` for good.
+    pub(crate) fn rest_of_standard(&mut self, mut buffer: Vec<u8>, ends: bool) -> Option<FollowBlock> {
         let standard = self.standard.as_mut()?;
         if !standard.has_again() {
-            let piece = standard.piece(standard.is_over)?;
+            let piece = standard.piece(ends || standard.is_over)?;
             standard.keep(piece);
         }
         let block = self.give_of_standard(&mut buffer)?;

@@ -105,9 +105,10 @@ impl Tail {
         Self::at(file, id, offset)
     }
 
-    /// What proves this place.
+    /// What proves this place, but for the file's age.
     pub(super) fn mark(&self) -> Mark {
-        Mark { id: self.id, head: Print::of(&self.head), offset: self.offset, tail: Print::of(&self.tail) }
+        let (head, tail) = (Print::of(&self.head), Print::of(&self.tail));
+        Mark { id: self.id, head, offset: self.offset, tail, age: None, is_over: false }
     }
 
     /// True when the beginning of a record waits for its end.

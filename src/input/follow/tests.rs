@@ -6,6 +6,7 @@ mod cases;
 mod devices;
 mod finding;
 mod many;
+mod missing;
 mod model;
 mod restarts;
 mod rewinds;

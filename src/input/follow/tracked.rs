@@ -8,8 +8,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Key, rotation::Age, tail::Tail};
-use crate::{limits, place::Mark, record::SourceId};
+use super::{Key, tail::Tail};
+use crate::{
+    limits,
+    place::{Age, Mark},
+    record::SourceId,
+};
 
 /// How many observations of a growing size are kept.
 const ARRIVALS: usize = 32;
@@ -28,11 +32,15 @@ pub(super) struct Tracked {
     /// Where the stretch began that is given out.
     pub(super) segment: u64,
     pub(super) seen: Seen,
+    /// When it was made, and when it was last written while it stood at its path.
+    pub(super) age: Age,
     /// The largest size that it had while it was known to be what it was.
     pub(super) peak: u64,
     /// Its path is one of those that are followed.
     pub(super) is_wanted: bool,
     pub(super) is_removed: bool,
+    /// It was renamed or removed at some time: another one may be what is written at its path now.
+    pub(super) has_left: bool,
     /// It was renamed or removed, and this is when that was seen, or when it last grew after that.
     pub(super) leaving: Option<Instant>,
     /// The file that has to be read first.
@@ -65,7 +73,7 @@ pub(super) struct Tracked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Seen {
     pub(super) size: u64,
-    modified: (i64, i64),
+    modified: i64,
     pub(super) disk_bytes: u64,
     /// No name leads to it any more.
     is_removed: bool,
@@ -73,9 +81,9 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn of(metadata: &Metadata) -> Self {
-        let modified = (metadata.mtime(), metadata.mtime_nsec());
+        let Age { modified, size, .. } = Age::of(metadata);
         let disk_bytes = metadata.blocks().saturating_mul(512);
-        Self { size: metadata.size(), modified, disk_bytes, is_removed: metadata.nlink() == 0 }
+        Self { size, modified, disk_bytes, is_removed: metadata.nlink() == 0 }
     }
 }
 
@@ -97,17 +105,21 @@ impl Trouble {
 
 impl Tracked {
     pub(super) fn new(source: SourceId, path: PathBuf, file: File, tail: Tail, now: Instant) -> Self {
+        let metadata = file.metadata();
+        let age = metadata.as_ref().map(Age::of).unwrap_or_default();
         Self {
             source,
             path,
-            origin: tail.mark(),
+            origin: Mark { age: Some(age), ..tail.mark() },
             segment: tail.offset,
-            seen: file.metadata().map_or_else(|_| Seen::default(), |metadata| Seen::of(&metadata)),
+            seen: metadata.map_or_else(|_| Seen::default(), |metadata| Seen::of(&metadata)),
+            age,
             peak: tail.offset,
             file: Some(file),
             tail,
             is_wanted: true,
             is_removed: false,
+            has_left: false,
             leaving: None,
             after: None,
             next: None,
@@ -130,8 +142,9 @@ impl Tracked {
         (self.tail.id.device, self.tail.id.inode)
     }
 
-    pub(super) fn age(&self) -> Option<Age> {
-        self.file.as_ref().and_then(|file| file.metadata().ok()).map(|metadata| Age::of(&metadata))
+    /// The place in it, with all that proves it.
+    pub(super) fn mark(&self) -> Mark {
+        Mark { age: Some(self.age), ..self.tail.mark() }
     }
 
     /// When to look at it after `now`.
@@ -150,6 +163,10 @@ impl Tracked {
         }
         self.is_removed |= seen.is_removed;
         let before = std::mem::replace(&mut self.seen, seen);
+        self.age.size = seen.size;
+        if !self.has_left {
+            self.age.modified = seen.modified;
+        }
         let has_changed = (before.size, before.modified) != (seen.size, seen.modified);
         if has_changed {
             self.grew = Some(now);

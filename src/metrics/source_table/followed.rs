@@ -49,7 +49,10 @@ impl Followed {
                 live.is_lost_unknown |= lost.is_none();
             }
             SourceNews::Skipped { bytes, .. } => live.bytes_skipped += bytes,
-            SourceNews::Lost { bytes, .. } => live.bytes_lost += bytes,
+            SourceNews::Lost { bytes, .. } => {
+                live.bytes_lost += bytes.unwrap_or(0);
+                live.is_lost_unknown |= bytes.is_none();
+            }
             SourceNews::Segment { start, end, .. } => {
                 self.tiles = self.tiles.wrapping_add(ledger::tile(*start, *end));
                 self.bytes += end.saturating_sub(*start);

@@ -73,7 +73,7 @@ fn what_happened_is_counted() {
         SourceNews::Rotated { source: 0, identity: (1, 77) },
         SourceNews::Truncated { source: 0, lost: Some(5) },
         SourceNews::Truncated { source: 0, lost: None },
-        SourceNews::Lost { source: 0, bytes: 2 },
+        SourceNews::Lost { source: 0, bytes: Some(2) },
         SourceNews::Skipped { source: 0, bytes: 4_096 },
         SourceNews::Held { bytes: 1_000 },
     ]);

@@ -41,6 +41,22 @@ fn alone_it_ends_at_its_end_and_reports() {
 }
 
 #[test]
+fn its_last_line_is_taken_at_a_signal_without_its_newline() {
+    let folder = folder();
+    let out = folder.path().join("out");
+    let config = copying(folder.path(), &out);
+    let mut command = follow();
+    command.args(["--no-state", "--report", "none", "-c"]).arg(&config).arg("-");
+    let mut program = Program::start(command.stdin(Stdio::piped()));
+    let mut pipe = program.child.stdin.take().expect("piped");
+    pipe.write_all(b"INFO whole\nINFO hal").expect("it reads");
+    wait_for(&out, "INFO whole\n");
+    program.signal(rustix::process::Signal::TERM);
+    let ended = program.end();
+    assert_eq!((ended.code(), all_written(&out).as_str()), (Some(0), "INFO whole\nINFO hal\n"), "{ended:?}");
+}
+
+#[test]
 fn beside_files_it_ends_and_they_are_followed_on() {
     let folder = folder();
     let (log, out) = (file(folder.path(), "app.log", ""), folder.path().join("out"));

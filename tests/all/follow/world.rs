@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
     thread,
     time::Duration,
 };
@@ -42,6 +42,34 @@ fn rights_that_are_taken_from_a_followed_file_and_its_directory_lose_nothing() {
     wait_for(&out, "INFO 1\nINFO 2\nINFO 3\nINFO 4\nINFO 5\n");
     let ended = finish(program);
     assert!(!ended.stderr.contains("truncated") && !ended.stderr.contains("lost"), "{ended:?}");
+}
+
+#[test]
+fn a_known_file_that_cannot_be_opened_is_said_and_to_the_end_of_all_is_not_clean_then() {
+    let (folder, logs) = (folder(), folder());
+    allow(logs.path(), 0o755);
+    allow(folder.path(), 0o777);
+    let log = file(logs.path(), "app.log", "INFO 1\n");
+    let run = || {
+        let mut command = as_nobody()?;
+        command
+            .args(["--until-eof", "--report", "none", "--from", "start", "--print", "start", "--state"])
+            .stdout(Stdio::piped());
+        Some(Program::start(command.arg(folder.path().join("state")).arg(&log)).end())
+    };
+    let Some(first) = run() else { return };
+    assert_eq!((first.code(), &first.stdout[..]), (Some(0), &b"INFO 1\n"[..]), "{first:?}");
+    append(&log, "INFO 2\n");
+    let rotated = logs.path().join("app.log.1");
+    fs::rename(&log, &rotated).expect("we are root");
+    append(&log, "INFO 3\n");
+    allow(&rotated, 0o000);
+    let second = run().expect("as before");
+    assert_eq!((second.code(), &second.stdout[..]), (Some(1), &b"INFO 3\n"[..]), "{second:?}");
+    assert!(second.stderr.contains("app.log.1 cannot be opened: "), "{second:?}");
+    allow(&rotated, 0o644);
+    let third = run().expect("as before");
+    assert_eq!((third.code(), &third.stdout[..]), (Some(0), &b"INFO 2\n"[..]), "{third:?}");
 }
 
 /// A clock that can be set while a program runs under it. Time that passes is not changed by it, as in the kernel.

@@ -4,18 +4,20 @@
 //!
 //! `LOGWEIR_SEQUENCES` says how many lives, `LOGWEIR_SEED` which one.
 
+mod log;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs::{self, File, OpenOptions},
-    io::Write,
-    path::{Path, PathBuf},
+    fs::File,
+    path::Path,
+    sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, Instant},
 };
 
 use fastrand::Rng;
 
 use super::{
-    super::{FollowBlock, FollowOptions, Follower, From, identity::file_id},
+    super::{FollowBlock, FollowOptions, Follower, From},
     rights::{self, Rights},
     support::{assert_tiled, fold},
 };
@@ -39,6 +41,9 @@ enum Action {
     Truncate,
     Delete,
     Recreate,
+    /// A rotated file is removed: while it is followed, or while nobody does.
+    Remove,
+    RemoveUnseen,
     Crash,
     Stop,
     Start,
@@ -75,9 +80,15 @@ struct Life {
     news: Vec<SourceNews>,
     /// Truncations, removals and losses that were said by followers before this one.
     said: usize,
+    /// A loss was said.
+    said_lost: bool,
     /// A file was truncated before a place that was acknowledged: that cannot go unsaid.
     must_say: bool,
+    /// A rotated file was removed of which the state knows that not all was read.
+    must_say_lost: bool,
     is_forbidden: bool,
+    /// Inodes of files that were removed.
+    removed: BTreeSet<u64>,
     /// A follower began while it could not open everything. Files behind one that is known and cannot be opened are read
     /// meanwhile, and again after another restart, if the state knows none that came later.
     was_blind: bool,
@@ -123,8 +134,11 @@ impl Life {
             known: Vec::new(),
             news: Vec::new(),
             said: 0,
+            said_lost: false,
             must_say: false,
+            must_say_lost: false,
             is_forbidden: false,
+            removed: BTreeSet::new(),
             was_blind: false,
             given: Vec::new(),
             log: Vec::new(),
@@ -133,116 +147,6 @@ impl Life {
         life.start();
         life.acknowledge(usize::MAX);
         life
-    }
-
-    fn path(&self) -> PathBuf {
-        self.folder.path().join("app.log")
-    }
-
-    /// The writer opens its path anew.
-    fn reopen(&mut self) {
-        let file = OpenOptions::new().append(true).create(true).open(self.path()).unwrap();
-        self.writer = Some(file);
-        self.file += 1;
-    }
-
-    fn write(&mut self, text: &str) {
-        self.writer.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
-    }
-
-    fn append(&mut self) {
-        for _ in 0..self.rng.u32(1..6) {
-            let rest = if self.partial.is_empty() { self.new_line() } else { std::mem::take(&mut self.partial) };
-            self.write(&rest);
-            self.written.entry(self.file).or_default().push(self.line);
-        }
-    }
-
-    fn new_line(&mut self) -> String {
-        self.line += 1;
-        let filling = "x".repeat(self.rng.usize(0..60));
-        format!("{}:{}:{filling}\n", self.file, self.line)
-    }
-
-    fn write_partial(&mut self) {
-        if self.partial.is_empty() {
-            let line = self.new_line();
-            let cut = self.rng.usize(1..line.len());
-            self.write(&line[..cut]);
-            self.partial = line[cut..].to_owned();
-        }
-    }
-
-    /// What is begun must be ended before the file is left: a torn line is a line that nobody can tell.
-    fn end_partial(&mut self) {
-        if !self.partial.is_empty() {
-            let rest = std::mem::take(&mut self.partial);
-            self.write(&rest);
-            self.written.entry(self.file).or_default().push(self.line);
-        }
-    }
-
-    fn shift(&mut self) {
-        for number in (1..=self.rotations).rev() {
-            let name = |number: u32| self.folder.path().join(format!("app.{number}.log"));
-            if name(number).exists() {
-                fs::rename(name(number), name(number + 1)).unwrap();
-            }
-        }
-        self.rotations += 1;
-    }
-
-    fn rename(&mut self, is_late: bool) {
-        if !self.path().exists() {
-            return self.reopen();
-        }
-        self.shift();
-        fs::rename(self.path(), self.folder.path().join("app.1.log")).unwrap();
-        if is_late {
-            if self.rng.bool() {
-                self.take_within(0..1_000);
-            }
-            self.append();
-        }
-        self.end_partial();
-        self.reopen();
-    }
-
-    fn endanger(&mut self) {
-        let lines = self.written.get(&self.file).cloned().unwrap_or_default();
-        self.endangered.extend(lines);
-        self.endangered.insert(self.line);
-        self.partial.clear();
-    }
-
-    fn truncate(&mut self, copies: bool) {
-        self.end_partial();
-        self.endanger();
-        if copies && self.shape == Shape::File {
-            self.shift();
-            self.copy_to(&self.folder.path().join("app.1.log"));
-        }
-        let writer = self.writer.as_ref().unwrap();
-        let id = file_id(writer).unwrap();
-        self.must_say |= self.known.iter().any(|known| known.mark.id == id && known.mark.offset > 0);
-        writer.set_len(0).unwrap();
-        self.file += 1;
-    }
-
-    /// A second ago: all that is done here is done within one tick of the clock that files are stamped by.
-    fn copy_to(&self, path: &Path) {
-        if fs::copy(self.path(), path).is_ok() {
-            let file = File::options().append(true).open(path).unwrap();
-            file.set_modified(std::time::SystemTime::now() - Duration::from_secs(1)).unwrap();
-        }
-    }
-
-    fn delete(&mut self) {
-        self.end_partial();
-        self.endanger();
-        let _ = fs::remove_file(self.path());
-        self.writer = None;
-        self.reopen();
     }
 
     fn start(&mut self) {
@@ -282,6 +186,7 @@ impl Life {
         let blocks: Vec<FollowBlock> = self.given.iter().map(block).collect();
         assert_tiled(&blocks, &self.news);
         self.said += self.news.iter().filter(|news| says_loss(news)).count();
+        self.said_lost |= self.news.iter().any(|news| matches!(news, SourceNews::Lost { .. }));
         self.given.clear();
         self.news.clear();
     }
@@ -376,6 +281,18 @@ impl Life {
                 self.start();
                 self.settle();
             }
+            Action::Remove => {
+                self.allow();
+                self.start();
+                self.take(limits::REOPEN_TIME_MAX);
+                self.settle();
+                self.remove_rotated(true);
+            }
+            Action::RemoveUnseen => {
+                self.allow();
+                self.stop();
+                self.remove_rotated(false);
+            }
             Action::Crash => {
                 self.stop();
                 self.start();
@@ -411,6 +328,7 @@ impl Life {
             "nothing was said of a truncation: {}",
             self.log.join(" ")
         );
+        assert!(!self.must_say_lost || self.said_lost, "nothing was said of a loss: {}", self.log.join(" "));
         let mut come = BTreeMap::<u32, Vec<u32>>::new();
         for (file, line) in self.closed.iter().flat_map(|block| lines(&block.bytes)) {
             come.entry(file).or_default().push(line);
@@ -430,8 +348,8 @@ impl Life {
 
 impl Action {
     fn changes_names(self) -> bool {
-        use Action::{CopyTruncate, Delete, Recreate, Rename, RenameLate, Truncate};
-        matches!(self, Rename | RenameLate | CopyTruncate | Truncate | Delete | Recreate)
+        use Action::{CopyTruncate, Delete, Recreate, Remove, RemoveUnseen, Rename, RenameLate, Truncate};
+        matches!(self, Rename | RenameLate | CopyTruncate | Truncate | Delete | Recreate | Remove | RemoveUnseen)
     }
 }
 
@@ -450,17 +368,17 @@ fn says_loss(news: &SourceNews) -> bool {
 
 fn live(seed: u64) {
     use Action::{
-        Allow, Append, CopyTruncate, Crash, Delete, Forbid, Look, Partial, Recreate, Rename, RenameLate, Rewind, Start,
-        Stop, Truncate, Wait,
+        Allow, Append, CopyTruncate, Crash, Delete, Forbid, Look, Partial, Recreate, Remove, RemoveUnseen, Rename,
+        RenameLate, Rewind, Start, Stop, Truncate, Wait,
     };
     let _rights = Rights::without_root();
     let mut life = Life::new(seed);
     let is_harmless = life.rng.bool();
     let gentle = [
         Append, Append, Append, Partial, Rename, RenameLate, Crash, Stop, Start, Rewind, Forbid, Allow, Look, Look,
-        Wait,
+        Wait, Remove,
     ];
-    let harsh = [CopyTruncate, Truncate, Delete, Recreate];
+    let harsh = [CopyTruncate, Truncate, Delete, Recreate, RemoveUnseen, RemoveUnseen];
     for _ in 0..life.rng.usize(3..20) {
         let number = life.rng.usize(0..gentle.len() + if is_harmless { 0 } else { harsh.len() });
         let action = *gentle.iter().chain(&harsh).nth(number).unwrap();
@@ -468,6 +386,9 @@ fn live(seed: u64) {
     }
     life.end();
 }
+
+/// How often a file was given the inode of one that had been removed.
+static REUSED: AtomicUsize = AtomicUsize::new(0);
 
 /// Lives at once: most of the time goes into waiting for the file system.
 const THREADS: usize = 4;
@@ -489,5 +410,7 @@ fn whatever_happens_to_a_log_each_line_comes_once() {
         };
         (0..THREADS as u64).for_each(|first| drop(scope.spawn(move || lives(first))));
     });
-    println!("{sequences} lives in {:?}", begin.elapsed());
+    let reused = REUSED.load(Ordering::Relaxed);
+    println!("{sequences} lives in {:?}, {reused} inodes given away again", begin.elapsed());
+    assert!(reused > 0 || sequences < 100, "no inode was given to another file: nothing was shown of that");
 }

@@ -152,7 +152,7 @@ fn removed_files_are_given_up_where_they_take_too_much_room() {
     bench.remove("b.log");
     bench.poll_times(1);
     let lost: u64 =
-        bench.news.iter().map(|news| if let SourceNews::Lost { bytes, .. } = news { *bytes } else { 0 }).sum();
+        bench.news.iter().map(|news| if let SourceNews::Lost { bytes, .. } = news { bytes.unwrap() } else { 0 }).sum();
     assert_eq!(lost, 90 << 10);
     assert_eq!(bench.follower().files.len(), 1);
     drop(keep);
