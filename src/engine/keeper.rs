@@ -36,12 +36,14 @@ pub(super) struct Written {
     is_exact: bool,
     /// How long it is on disk for sure.
     synced: u64,
+    /// It was said that somebody else writes to it.
+    is_told: bool,
 }
 
 impl Written {
     /// A file that is `length` bytes long.
     pub(super) fn new(file: Kept, path: Option<PathBuf>, is_exact: bool, length: u64) -> Self {
-        Self { file, path, is_exact, synced: length }
+        Self { file, path, is_exact, synced: length, is_told: false }
     }
 
     /// Makes sure of its first `length` bytes.
@@ -54,12 +56,18 @@ impl Written {
         Ok(())
     }
 
-    fn shared(&self) -> Option<PathBuf> {
-        self.path.clone().filter(|_| self.is_exact && self.file.is_shared())
+    /// What is to be said, once, if it is to be written exactly once and somebody else was seen to write to it.
+    fn notice(&mut self) -> Option<String> {
+        let path = self.path.as_ref().filter(|_| self.is_exact && self.file.is_shared() && !self.is_told)?.display();
+        self.is_told = true;
+        Some(format!(
+            "{path}: somebody else writes to it too, or cuts it: nothing is cut off it from now on, and after a crash some \
+             lines may stand in it twice; let nobody else write to it, and rename it instead of truncating it"
+        ))
     }
 
     fn suspect(&self) -> Option<Suspect> {
-        let length = self.is_exact.then_some(self.synced);
+        let length = (self.is_exact && !self.file.is_shared()).then_some(self.synced);
         self.path.clone().map(|path| Suspect { path, identity: self.file.identity(), length })
     }
 }
@@ -154,8 +162,6 @@ pub(super) struct KeptUp {
     pub(super) is_saved: bool,
     /// What could not be synced.
     pub(super) suspect: Option<Suspect>,
-    /// The files that are to be written exactly once, and that somebody else was seen to write to.
-    pub(super) shared: Vec<PathBuf>,
 }
 
 impl<'r> Keeper<'r> {
@@ -229,8 +235,7 @@ impl<'r> Keeper<'r> {
 
     fn end(self) -> KeptUp {
         let (checkpoint, folded) = self.sure;
-        let shared = self.written.iter().flatten().filter_map(Written::shared).collect();
-        KeptUp { checkpoint, folded, is_saved: self.schedule.changed.is_none(), suspect: self.suspect, shared }
+        KeptUp { checkpoint, folded, is_saved: self.schedule.changed.is_none(), suspect: self.suspect }
     }
 
     /// Takes in the blocks that every sink has.
@@ -314,6 +319,10 @@ impl<'r> Keeper<'r> {
             }
             if let Some(path) = written.path.as_ref().filter(|_| written.is_exact) {
                 marks.push(written.file.mark(path, length, is_last).map_err(error)?);
+            }
+            if let Some((live, notice)) = self.shared.live.as_ref().zip(written.notice()) {
+                // There is room for one of each.
+                let _ = live.notices.push(notice);
             }
         }
         // Files that no sink writes now may be written again by a later pipeline.

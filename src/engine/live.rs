@@ -4,7 +4,6 @@
 //! the next one goes on where it was, with another pipeline perhaps. What a session could not deliver is read again.
 
 use std::{
-    collections::BTreeSet,
     io,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
@@ -24,8 +23,9 @@ use super::{
     conduct::{Beside, Conducted, conduct, each_worker, spawn},
     delivery::Deliveries,
     end,
-    keeper::{Keeper, Written},
+    keeper::Keeper,
     names::{as_named, whole_paths},
+    opened::open_outputs,
     recording::{self, Recording},
     window::Window,
     worker::Worker,
@@ -36,10 +36,9 @@ use crate::{
     input::{FollowBlock, FollowError, FollowOptions, Follower, Stream, StreamBlock},
     limits,
     metrics::{BaseTotals, Board, EarlierPart, Layout, Merger, MergerPlan, Published, SourceNews, SourceTable, Totals},
-    pipeline::{Pipeline, SinkTarget},
+    pipeline::Pipeline,
     place::Places,
     record::SourceId,
-    sink::{InUse, OpenError, Output, resume},
     snapshot::RunState,
     store::{Archive, Checkpoint, Store},
 };
@@ -48,6 +47,8 @@ use crate::{
 pub(super) struct Live {
     pub(super) orders: Orders,
     pub(super) news: ArrayQueue<SourceNews>,
+    /// What is to be said of files that are written: once of each.
+    pub(super) notices: ArrayQueue<String>,
     /// How many blocks of this session are delivered for good: the way from the keeper back to the follower.
     pub(super) sure: AtomicU64,
 }
@@ -214,6 +215,7 @@ impl Following {
         let Conducted { mut merger, written, kept } = conduct(&shared, merger, outputs, beside, |pool, workers| {
             given = run_live(pool, workers, &shared, (follower, names), say);
         });
+        shared.notices().for_each(|notice| say(&notice));
         let is_saved = kept.as_ref().is_some_and(|kept| kept.is_saved);
         let folded = kept.as_ref().map_or(0, |kept| kept.folded);
         self.follower.acknowledge(self.follower.blocks_given() - given + folded);
@@ -221,12 +223,6 @@ impl Following {
         shared.posts.show(&shared.board);
         if let Some(kept) = kept {
             kept.suspect.iter().for_each(|suspect| say(&suspect.put_aside()));
-            for path in &kept.shared {
-                say(&format!(
-                    "{}: somebody else writes to it too, or cuts it; some lines may stand in it twice",
-                    path.display()
-                ));
-            }
             self.go_on_from(kept.checkpoint, &shared);
         }
         self.is_behind = folded < given;
@@ -296,7 +292,12 @@ impl Following {
         let first = merger.snapshot(RunState::Running, None, None);
         let layout = Layout::new(pipeline.graph());
         let board = Board::next(Arc::clone(&self.published), options.workers, layout, first);
-        let live = Live { orders: self.orders.clone(), news: ArrayQueue::new(limits::NEWS), sure: AtomicU64::new(0) };
+        let live = Live {
+            orders: self.orders.clone(),
+            news: ArrayQueue::new(limits::NEWS),
+            notices: ArrayQueue::new(pipeline.graph().sinks.len().max(1)),
+            sure: AtomicU64::new(0),
+        };
         let mut shared = Shared::new(pipeline, options, board);
         shared.window = Some(Window::new(shared.options.workers));
         (shared.live, shared.deliveries) = (Some(live), Some(Deliveries::new()));
@@ -319,53 +320,6 @@ fn plan(pipeline: &Pipeline, options: &RunOptions, checkpoint: &Checkpoint, earl
         sources: sources.unwrap_or_default(),
         base: Some(BaseTotals { since: checkpoint.since, totals: checkpoint.totals.clone() }),
         earlier,
-    }
-}
-
-/// One an outlet, then one for dead letters: what is written, and what makes sure that it stays.
-type Opened = (Vec<Option<Output>>, Vec<Option<Written>>);
-
-/// Opens what is written, each file where the checkpoint says that it was.
-fn open_outputs(
-    shared: &Shared,
-    known: &Checkpoint,
-    read: BTreeSet<(u64, u64)>,
-    say: &Say<'_>,
-) -> Result<Opened, OpenError> {
-    let mut in_use = InUse::reading(read);
-    let (mut outputs, mut written) = (Vec::new(), Vec::new());
-    for (target, is_exact) in targets(shared) {
-        if matches!(target, SinkTarget::Http(_)) {
-            outputs.push(None);
-            written.push(None);
-            continue;
-        }
-        // Letters of earlier runs, and of other writers, are somebody's last copy: they are never taken back.
-        let marks = if is_exact { &known.sinks[..] } else { &[] };
-        let (output, doubt) = resume(&target, marks, &mut in_use)?;
-        if is_exact && path_of(&target).is_some() {
-            output.lock()?;
-        }
-        doubt.iter().for_each(|doubt| say(doubt));
-        let error = |error| OpenError::Io { name: output.name().to_owned(), error };
-        let path = path_of(&target).map(std::path::absolute).transpose().map_err(error)?;
-        let kept = output.keep(path.as_deref()).map_err(error)?;
-        written.push(kept.map(|kept| Written::new(kept, path, is_exact, output.length().unwrap_or(0))));
-        outputs.push(Some(output));
-    }
-    Ok((outputs, written))
-}
-
-/// What is written, and whether exactly once: outlets, then dead letters.
-fn targets(shared: &Shared) -> Vec<(SinkTarget, bool)> {
-    let outlets = shared.outlets.iter().map(|outlet| (outlet.target.clone(), true));
-    outlets.chain(shared.letters_target().map(|target| (target, false))).collect()
-}
-
-fn path_of(target: &SinkTarget) -> Option<&Path> {
-    match target {
-        SinkTarget::File { path, .. } => Some(path),
-        SinkTarget::Stdout | SinkTarget::Http(_) => None,
     }
 }
 
@@ -441,6 +395,7 @@ impl Feeder<'_> {
 
     /// Passes on what is new about sources; waits where the publisher is behind.
     fn tell(&mut self) {
+        self.shared.notices().for_each(|notice| (self.say)(&notice));
         for mut news in self.follower.news() {
             self.say(&news);
             while let Err(refused) = self.live().news.push(news) {

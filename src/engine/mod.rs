@@ -13,6 +13,7 @@ mod jobs;
 mod keeper;
 mod live;
 mod names;
+mod opened;
 mod options;
 mod outcome;
 mod posts;
@@ -127,6 +128,11 @@ impl Shared {
     /// True for a follower.
     fn is_live(&self) -> bool {
         self.live.is_some()
+    }
+
+    /// What is to be said of files that are written.
+    fn notices(&self) -> impl Iterator<Item = String> {
+        std::iter::from_fn(|| self.live.as_ref().and_then(|live| live.notices.pop()))
     }
 
     /// True when no more is to be read, but what was read is to be brought to its end.

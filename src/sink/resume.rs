@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Seek, SeekFrom},
     os::unix::fs::{FileExt, MetadataExt},
     path::{self, Path, PathBuf},
     sync::Arc,
@@ -35,6 +35,8 @@ pub(crate) fn resume(
 ) -> Result<(Output, Option<String>), OpenError> {
     let SinkTarget::File { path, .. } = target else { return Ok((open(target, in_use)?, None)) };
     let absolute = path::absolute(path).map_err(|error| OpenError::Io { name: path.display().to_string(), error })?;
+    // Before it is cut, or emptied to be replaced.
+    refuse_if_locked(path)?;
     let Some(mark) = known.iter().find(|mark| mark.path == absolute) else { return Ok((open(target, in_use)?, None)) };
     let doubt = cut_to(mark).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked(path.clone()),
@@ -44,6 +46,16 @@ pub(crate) fn resume(
         doubt.map(|doubt| format!("{}: {doubt}; records are appended, and some may stand in it twice", path.display()));
     let target = SinkTarget::File { path: path.clone(), existing: Existing::Append };
     Ok((open(&target, in_use)?, said))
+}
+
+/// Refuses a regular file that another process of ours writes to.
+fn refuse_if_locked(path: &Path) -> Result<(), OpenError> {
+    if !fs::metadata(path).is_ok_and(|metadata| metadata.is_file()) {
+        return Ok(());
+    }
+    // Whoever may not open it hears that later.
+    let locked = File::open(path).map_or(Ok(()), |file| lock(&file));
+    locked.map_err(|_| OpenError::Locked(path.to_owned()))
 }
 
 /// Cuts the file of `mark` to its length, if it is that file, and says what speaks against it.
@@ -141,6 +153,8 @@ impl Output {
     /// Makes a regular file as short as `length`.
     pub(super) fn cut(&mut self, length: u64) -> io::Result<()> {
         self.file.set_len(length)?;
+        // Standard output is not always open for appending, and would leave a hole.
+        self.file.seek(SeekFrom::Start(length))?;
         if let Some(extent) = &self.extent {
             self.written = self.written.saturating_sub(extent.end().saturating_sub(length));
             extent.cut(length);
@@ -206,11 +220,18 @@ impl Kept {
 
     /// The mark for when it was `length` bytes long. `is_over` says that nothing more is written to it.
     pub(crate) fn mark(&self, path: &Path, length: u64, is_over: bool) -> io::Result<SinkMark> {
-        let there = self.file.metadata()?.len();
-        if there < length {
-            self.extent.share();
-        }
-        let length = length.min(there);
+        let (length, tail) = loop {
+            let there = self.file.metadata()?.len();
+            // Where nobody writes any more, all that is behind our end is somebody else's, too.
+            if there < length || (is_over && there != self.extent.end()) {
+                self.extent.share();
+            }
+            match tail_print(&self.file, length.min(there)) {
+                // It was made shorter just now.
+                Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {}
+                tail => break (length.min(there), tail?),
+            }
+        };
         let behind = if is_over && self.extent.end() == length {
             Behind::Theirs
         } else if self.extent.is_shared() {
@@ -218,7 +239,6 @@ impl Kept {
         } else {
             Behind::Ours
         };
-        let tail = tail_print(&self.file, length)?;
         let (path, identity, generation) = (path.to_owned(), self.identity, self.generation);
         Ok(SinkMark { path, identity, generation, length, tail, behind })
     }
@@ -369,6 +389,43 @@ mod tests {
         assert!(matches!(refused, OpenError::Locked(_)), "{refused}");
         assert!(matches!(opened(&mark.path).0.lock(), Err(OpenError::Locked(_))));
         assert_eq!(std::fs::read(&mark.path).unwrap(), b"one\ntwo\n", "nothing was taken back");
+    }
+
+    /// Nobody may find out that it is locked by emptying it.
+    #[test]
+    fn a_file_that_another_writes_is_not_emptied_to_be_replaced() {
+        let (_folder, SinkMark { path, .. }) = setup(b"one\n");
+        let (output, _kept) = opened(&path);
+        output.lock().unwrap();
+        let target = SinkTarget::File { path: path.clone(), existing: Existing::Replace };
+        let refused = resume(&target, &[], &mut InUse::default()).unwrap_err();
+        assert!(matches!(refused, OpenError::Locked(_)), "{refused}");
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\n");
+    }
+
+    /// Where the session ends with something undelivered, the file is longer than we made it.
+    #[test]
+    fn what_somebody_else_wrote_last_is_seen_at_the_end() {
+        let (_folder, SinkMark { path, .. }) = setup(b"");
+        let (mut output, kept) = opened(&path);
+        output.write_all(b"one\ntwo\n").unwrap();
+        assert_eq!(kept.mark(&path, 4, true).unwrap().behind, Behind::Ours);
+        append(&path, b"theirs\n");
+        assert_eq!(kept.mark(&path, 4, false).unwrap().behind, Behind::Ours, "it may be ours, of just now");
+        assert_eq!(kept.mark(&path, 4, true).unwrap().behind, Behind::Shared);
+    }
+
+    /// As standard output is opened by a shell.
+    #[test]
+    fn what_is_written_after_something_was_taken_back_leaves_no_hole() {
+        let (_folder, SinkMark { path, .. }) = setup(b"");
+        let (mut output, _kept) = opened(&path);
+        output.file = OpenOptions::new().write(true).open(&path).unwrap();
+        output.write_all(b"one\n").unwrap();
+        output.write_all(b"tw").unwrap();
+        output.take_back(4, 4).unwrap();
+        output.write_all(b"two\n").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"one\ntwo\n");
     }
 
     #[test]

@@ -159,6 +159,12 @@ impl Program {
         self.child.try_wait().expect("it is our child").is_none()
     }
 
+    /// True once it has said something with `words` on standard error.
+    pub fn has_said(&mut self, words: &str) -> bool {
+        self.stderr.extend(self.errors.try_iter());
+        self.stderr.contains(words)
+    }
+
     /// Private memory now, in KiB; 0 when it is over.
     pub fn private_kib(&self) -> u64 {
         private_kib(self.child.id())

@@ -24,13 +24,13 @@ use crate::{
 };
 
 /// What is needed to disturb a program.
-pub(super) struct Strace {
+pub(crate) struct Strace {
     log: PathBuf,
 }
 
 impl Strace {
     /// One that writes down what it did in `folder`.
-    pub(super) fn new(folder: &Path, what: &str) -> Option<Self> {
+    pub(crate) fn new(folder: &Path, what: &str) -> Option<Self> {
         let is_there = Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_ok();
         if !is_there {
             skip(&format!("{what}: strace is not installed"));
@@ -39,7 +39,7 @@ impl Strace {
     }
 
     /// `command`, of whose calls one is answered as `inject` says; only calls about `path`, if there is one.
-    pub(super) fn command(&self, command: &Command, inject: &str, path: Option<&Path>) -> Command {
+    pub(crate) fn command(&self, command: &Command, inject: &str, path: Option<&Path>) -> Command {
         let _ = fs::remove_file(&self.log);
         let call = inject.split(':').next().expect("a call");
         let mut strace = Command::new("strace");
@@ -62,7 +62,7 @@ impl Strace {
         kill_process(tracer, Signal::KILL).expect("our own tracer");
     }
 
-    pub(super) fn injected(&self) -> usize {
+    pub(crate) fn injected(&self) -> usize {
         fs::read_to_string(&self.log).unwrap_or_default().matches("(INJECTED)").count()
     }
 }

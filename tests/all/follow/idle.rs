@@ -1,9 +1,12 @@
 //! A thousand files that nobody writes to cost next to nothing.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
-use super::{append, finish};
-use crate::program::{Program, folder, follow, private_kib};
+use super::{append, copying, finish, wait_until};
+use crate::program::{Program, folder, follow};
 
 /// Seconds of processor time that a process has used.
 fn cpu_seconds(pid: u32) -> f64 {
@@ -11,6 +14,17 @@ fn cpu_seconds(pid: u32) -> f64 {
     let fields: Vec<&str> = stat.rsplit(')').next().expect("a name").split_whitespace().collect();
     let ticks: f64 = [11, 12].iter().map(|&field| fields[field].parse::<f64>().expect("a number")).sum();
     ticks / rustix::param::clock_ticks_per_second() as f64
+}
+
+/// The share of a core that a process uses, in the best of some spans of time. It is its own time, and others who need the
+/// machine meanwhile can only make it more, by what they take out of the caches.
+fn share(pid: u32) -> f64 {
+    let share = |_| {
+        let (before, begun) = (cpu_seconds(pid), Instant::now());
+        thread::sleep(Duration::from_secs(2));
+        (cpu_seconds(pid) - before) / begun.elapsed().as_secs_f64()
+    };
+    (0..4).map(share).fold(f64::INFINITY, f64::min)
 }
 
 #[test]
@@ -21,15 +35,18 @@ fn a_thousand_quiet_files_are_cheap() {
     for number in 0..1_000 {
         append(&logs.join(format!("{number}.log")), "INFO there\n");
     }
+    let out = folder.path().join("out");
     let mut command = follow();
-    let program = Program::start(command.arg("--state").arg(folder.path().join("state")).arg(&logs));
+    command.args(["--from", "start", "--state"]).arg(folder.path().join("state"));
+    command.arg("-c").arg(copying(folder.path(), &out)).arg(&logs);
+    let program = Program::start(&mut command);
+    // All are followed, and read: what comes now is idleness.
+    let read = || fs::read_to_string(&out).map_or(0, |text| text.lines().count());
+    wait_until(|| read() == 1_000, || format!("{} lines", read()));
     thread::sleep(Duration::from_secs(2));
-    let (before, memory) = (cpu_seconds(program.child.id()), private_kib(program.child.id()));
-    thread::sleep(Duration::from_secs(5));
-    let share = (cpu_seconds(program.child.id()) - before) / 5.0;
+    let (share, memory) = (share(program.child.id()), program.private_kib());
     println!("{:.1} % of a core, {memory} KiB", 100.0 * share);
-    // What others do on this machine is not in it, but a debug build takes more.
-    assert!(share < if cfg!(debug_assertions) { 0.06 } else { 0.03 }, "{share}");
-    assert!(memory < 128 << 10, "{memory} KiB");
+    assert!(share < 0.03, "{share}");
+    assert!((1..128 << 10).contains(&memory), "{memory} KiB");
     finish(program);
 }

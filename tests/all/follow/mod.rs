@@ -17,6 +17,8 @@ mod troubles;
 mod world;
 mod written;
 
+pub(crate) use disturbed::Strace;
+
 use std::{
     fs::{self, OpenOptions},
     io::Write,
@@ -37,7 +39,7 @@ use crate::{
 };
 
 /// A pipeline that writes every record to `out`.
-fn copying(folder: &Path, out: &Path) -> PathBuf {
+pub(crate) fn copying(folder: &Path, out: &Path) -> PathBuf {
     let text = format!(
         "[[processor]]\nid = 'all'\nkind = 'pass'\n\n[[sink]]\nid = 'copy'\nfrom = 'all'\nkind = 'file'\npath = '{}'\n",
         out.display()

@@ -1,11 +1,14 @@
 //! Files that are written exactly once, while somebody else writes to them too.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 
 use super::{append, copying, finish, wait_for, wait_until};
-use crate::program::{Program, file, folder, follow};
+use crate::program::{HANG, Program, file, folder, follow};
 
 /// Through a reload, an end, a start and a crash: nothing of ours is cut off for lines that somebody else wrote.
 #[test]
@@ -30,10 +33,15 @@ fn what_somebody_else_appends_stays_and_nothing_of_ours_is_lost() {
         append(&out, &line);
         all.push_str(&line);
     };
-    let program = start();
+    let mut program = start();
     ours(&mut all, "one");
     theirs(&mut all, "before a reload");
     ours(&mut all, "two");
+    let begun = Instant::now();
+    while !program.has_said("somebody else writes to it too") {
+        assert!(begun.elapsed() < HANG, "it is said while it runs");
+        thread::sleep(Duration::from_millis(5));
+    }
     program.signal(Signal::HUP);
     ours(&mut all, "three");
     theirs(&mut all, "before a second reload, and nothing of ours behind");
