@@ -96,9 +96,17 @@ pub struct Mark {
     /// It was renamed or removed, was read to its end, and had not grown for a while: nothing of it is missing.
     #[serde(default)]
     pub is_over: bool,
+    /// How often the file was begun anew, because it was truncated or had become another one.
+    #[serde(default)]
+    pub epoch: u32,
 }
 
 impl Mark {
+    /// A number for what stands in the file now: another one than for what stood there before it was begun anew.
+    pub(crate) fn content(&self) -> u64 {
+        xxh3_64([self.id.number(), u64::from(self.epoch)].map(u64::to_le_bytes).as_flattened())
+    }
+
     /// True where the file that is now called `id`, of this `age`, is not the one that this is a place in, though it may
     /// have its inode.
     pub(crate) fn is_of_another(&self, id: FileId, age: &Age) -> bool {

@@ -65,7 +65,15 @@ mod tests {
         let id = FileId { device: 1, inode: 2, generation: None };
         KnownFile {
             path: path.into(),
-            mark: Mark { id, head: Print::default(), offset: 0, tail: Print::default(), age: None, is_over: false },
+            mark: Mark {
+                id,
+                head: Print::default(),
+                offset: 0,
+                tail: Print::default(),
+                age: None,
+                is_over: false,
+                epoch: 0,
+            },
         }
     }
 

@@ -31,6 +31,7 @@ pub(super) fn checkpoint(number: u64) -> Checkpoint {
         tail: Print::of(b"tail"),
         age: None,
         is_over: false,
+        epoch: 0,
     };
     let node = NodeTotals { records_in: number, dropped: number, ..NodeTotals::default() };
     Checkpoint {

@@ -27,6 +27,7 @@ pub fn checkpoint(number: u64) -> Checkpoint {
             tail: Print::of(b"tail"),
             age: None,
             is_over: false,
+            epoch: 0,
         },
     };
     let time = Timestamp::from_second(number as i64).expect("a small number");

@@ -158,7 +158,7 @@ fn known(path: &Path, offset: usize) -> KnownFile {
     let (bytes, metadata) = (fs::read(path).expect("ours"), fs::metadata(path).expect("ours"));
     let id = FileId { device: metadata.dev(), inode: metadata.ino(), generation: None };
     let (head, tail) = (Print::of(&bytes[..4]), Print::of(&bytes[offset - 4..offset]));
-    let mark = Mark { id, head, offset: offset as u64, tail, age: None, is_over: false };
+    let mark = Mark { id, head, offset: offset as u64, tail, age: None, is_over: false, epoch: 0 };
     KnownFile { path: path.to_owned(), mark }
 }
 

@@ -77,7 +77,7 @@ impl Worker<'_> {
         let source = if block.places.is_some() { block.source.unwrap_or(source) } else { source };
         let path = block.places.as_ref().map(|places| Arc::clone(&places.path));
         let identity = match &block.places {
-            Some(places) => places.mark.map_or_else(stream_identity, |mark| mark.id.number()),
+            Some(places) => places.mark.map_or_else(stream_identity, |mark| mark.content()),
             // Letters name the same places whenever they are run again.
             None if block.source.is_some() => 0,
             None => stream_identity(),

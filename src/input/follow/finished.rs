@@ -165,7 +165,7 @@ impl Follower {
     /// The place `mark` in a file that is read again, or its beginning if it is not there any more.
     pub(super) fn tail_again(&mut self, file: &File, source: SourceId, mark: &Mark) -> Tail {
         let place = Tail::proven(file, mark.id, mark).ok().flatten();
-        place.unwrap_or_else(|| self.begun_anew(mark.id, source))
+        place.unwrap_or_else(|| self.begun_anew(mark.id, source, mark))
     }
 
     /// What is missing of `lost` is known to the byte: nobody else needs to say that it is.

@@ -155,7 +155,7 @@ impl Follower {
         if is_done || self.is_open(rest.id) {
             return false;
         }
-        let tail = rest.tail.unwrap_or_else(|| self.begun_anew(rest.id, source));
+        let tail = rest.tail.unwrap_or_else(|| self.begun_anew(rest.id, source, &mark));
         self.forget_remembered(rest.id);
         self.sources.restore(source);
         let key = self.register(source, rest.path, rest.file, tail);
@@ -211,12 +211,10 @@ impl Follower {
         (!is_with_others).then_some(Sought { known, home, located })
     }
 
-    /// The beginning of a file that is not what it was.
-    pub(super) fn begun_anew(&mut self, id: FileId, source: SourceId) -> Tail {
+    /// The beginning of a file that is not what it was at `mark`.
+    pub(super) fn begun_anew(&mut self, id: FileId, source: SourceId, mark: &Mark) -> Tail {
         self.sources.news.push(SourceNews::Truncated { source, lost: None });
-        let mut tail = Tail::new(id);
-        tail.restart();
-        tail
+        Tail::begun_anew(id, mark.epoch)
     }
 
     /// What is known of the file that is `id` now, and of this `age`, and is not open.

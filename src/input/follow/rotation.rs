@@ -138,7 +138,7 @@ impl Follower {
         if let Some(known) = self.remembered(id, &sibling.age) {
             // Where it cannot be read now it stays known, and is looked for.
             let place = Tail::proven(file, id, &known.mark).ok()?;
-            return Some(place.unwrap_or_else(|| self.begun_anew(id, source)));
+            return Some(place.unwrap_or_else(|| self.begun_anew(id, source, &known.mark)));
         }
         let in_copy = |mark: &Mark| {
             let copied = Mark { id, ..*mark };

@@ -224,7 +224,7 @@ impl Follower {
                 return Ok(tail);
             }
             self.forget_remembered(id);
-            return Ok(self.begun_anew(id, source));
+            return Ok(self.begun_anew(id, source, &known.mark));
         }
         if !self.at_start || self.successors.contains(path) {
             return Ok(Tail::new(id));

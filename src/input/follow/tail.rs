@@ -52,6 +52,8 @@ pub(super) enum Turn {
 #[derive(Debug, Clone)]
 pub(super) struct Tail {
     pub(super) id: FileId,
+    /// How often it was begun anew.
+    epoch: u32,
     /// All before it was given out.
     pub(super) offset: u64,
     /// There is no newline between `offset` and here.
@@ -72,7 +74,14 @@ impl Tail {
     /// At the beginning of a file.
     pub(super) fn new(id: FileId) -> Self {
         let (head, tail, lead) = (Vec::new(), Vec::new(), Vec::new());
-        Self { id, offset: 0, scanned: 0, head, tail, lead, passes_nuls: false, gap: None }
+        Self { id, epoch: 0, offset: 0, scanned: 0, head, tail, lead, passes_nuls: false, gap: None }
+    }
+
+    /// At the beginning of a file that is not what it was, and had been begun anew `epoch` times before.
+    pub(super) fn begun_anew(id: FileId, epoch: u32) -> Self {
+        let mut place = Self { epoch, ..Self::new(id) };
+        place.restart();
+        place
     }
 
     /// Somewhere in a file.
@@ -90,7 +99,7 @@ impl Tail {
         if !is_same || !bounds || mark.head.bytes.max(mark.tail.bytes) as usize > limits::PRINT_BYTES {
             return Ok(None);
         }
-        let place = Self::at(file, id, mark.offset)?;
+        let place = Self { epoch: mark.epoch, ..Self::at(file, id, mark.offset)? };
         let is_there = file.metadata()?.len() >= mark.offset;
         let head = place.head.get(..mark.head.bytes as usize).map(Print::of);
         let tail = place.tail.len().checked_sub(mark.tail.bytes as usize).map(|from| Print::of(&place.tail[from..]));
@@ -108,7 +117,7 @@ impl Tail {
     /// What proves this place, but for the file's age.
     pub(super) fn mark(&self) -> Mark {
         let (head, tail) = (Print::of(&self.head), Print::of(&self.tail));
-        Mark { id: self.id, head, offset: self.offset, tail, age: None, is_over: false }
+        Mark { id: self.id, head, offset: self.offset, tail, age: None, is_over: false, epoch: self.epoch }
     }
 
     /// True when the beginning of a record waits for its end.
@@ -130,7 +139,7 @@ impl Tail {
     /// Begins anew. NUL bytes at the beginning are left by whoever writes on at its old place.
     pub(super) fn restart(&mut self) -> Turn {
         let reached = self.offset;
-        *self = Self { passes_nuls: true, ..Self::new(self.id) };
+        *self = Self { passes_nuls: true, epoch: self.epoch.wrapping_add(1), ..Self::new(self.id) };
         Turn::Restarted { reached }
     }
 

@@ -56,6 +56,35 @@ fn a_file_that_was_rewritten_meanwhile_is_read_from_its_beginning_and_said() {
     assert_eq!((bench.text(), bench.truncations()), ("1\n2\n3\n4\n5\n".to_owned(), vec![None]));
 }
 
+/// The same bytes at the same place, and not the same line.
+#[test]
+fn what_stands_there_after_a_truncation_is_told_from_what_stood_there_before() {
+    for is_down in [false, true] {
+        let mut bench = Bench::new();
+        bench.append("app.log", "1\n2\n");
+        bench.start();
+        let before = bench.content();
+        bench.start();
+        assert_eq!(bench.content(), before, "the same after a restart");
+        if is_down {
+            bench.end();
+        }
+        fs::write(bench.path("app.log"), "").unwrap();
+        if is_down {
+            bench.start()
+        } else {
+            bench.poll()
+        }
+        bench.append("app.log", "1\n2\n");
+        bench.poll();
+        assert_eq!(bench.text(), "1\n2\n1\n2\n");
+        let after = bench.content();
+        assert_ne!(after, before, "down: {is_down}");
+        bench.start();
+        assert_eq!(bench.content(), after, "the same after a restart");
+    }
+}
+
 /// ext4 gives the inode away again at once; where that does not happen, the file is simply another one.
 #[test]
 fn another_file_with_the_same_inode_is_another_file() {

@@ -139,6 +139,12 @@ impl Bench {
         }
     }
 
+    /// What tells the contents of the only known file from others.
+    pub(super) fn content(&self) -> u64 {
+        assert_eq!(self.known.len(), 1, "{:?}", self.known);
+        self.known[0].mark.content()
+    }
+
     /// All bytes that were given out.
     pub(super) fn text(&self) -> String {
         let bytes: Vec<u8> = self.blocks.iter().flat_map(|block| block.bytes.clone()).collect();
