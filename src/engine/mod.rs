@@ -132,7 +132,8 @@ impl Shared {
 
     /// What is to be said of files that are written.
     fn notices(&self) -> impl Iterator<Item = String> {
-        std::iter::from_fn(|| self.live.as_ref().and_then(|live| live.notices.pop()))
+        let written = std::iter::from_fn(|| self.live.as_ref().and_then(|live| live.notices.pop()));
+        written.chain(self.posts.notices())
     }
 
     /// True when no more is to be read, but what was read is to be brought to its end.

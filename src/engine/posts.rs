@@ -68,6 +68,11 @@ impl Posts {
         self.each().flat_map(|sink| std::iter::from_fn(|| sink.take_refused()))
     }
 
+    /// What is to be said of files of theirs.
+    pub(super) fn notices(&self) -> impl Iterator<Item = String> {
+        self.each().flat_map(|sink| std::iter::from_fn(|| sink.take_notice()))
+    }
+
     /// What those have done that post, with the numbers of their sinks.
     pub(super) fn totals(&self) -> impl Iterator<Item = (usize, SinkTotals)> {
         self.each_sink().map(|(number, sink)| {

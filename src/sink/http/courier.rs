@@ -217,6 +217,7 @@ impl Courier {
         while let Err(error) = letters.append(lines) {
             attempt += 1;
             self.shared.troubled(&format!("{}: {error}", letters.path().display()));
+            letters.take_left().iter().for_each(|left| self.shared.notice(left));
             time::sleep(self.plan.delivery.retry.backoff(attempt)).await;
         }
     }

@@ -31,11 +31,24 @@ pub(super) struct Letters {
     file: ArcSwapOption<File>,
     /// The last line in it may have no end.
     is_open: AtomicBool,
+    /// What became of a file that could not be synced, until it is said.
+    left: ArcSwapOption<String>,
 }
 
 impl Letters {
     pub(super) fn new(path: &Path, id: &str) -> Self {
-        Self { path: path.to_owned(), id: id.to_owned(), file: ArcSwapOption::empty(), is_open: AtomicBool::new(false) }
+        Self {
+            path: path.to_owned(),
+            id: id.to_owned(),
+            file: ArcSwapOption::empty(),
+            is_open: AtomicBool::new(false),
+            left: ArcSwapOption::empty(),
+        }
+    }
+
+    /// What is to be said of a file that was left; once.
+    pub(super) fn take_left(&self) -> Option<Arc<String>> {
+        self.left.swap(None)
     }
 
     pub(super) fn path(&self) -> &Path {
@@ -90,7 +103,9 @@ impl Letters {
             Ok(None) => "it stands there no more".to_owned(),
             Err(error) => format!("it cannot be put aside: {error}"),
         };
-        io::Error::other(format!("{error}; not all of it may be on disk: {then}"))
+        let then = format!("not all of it may be on disk: {then}");
+        self.left.store(Some(Arc::new(format!("{}: {then}, and a new file is begun", self.path.display()))));
+        io::Error::other(format!("{error}; {then}"))
     }
 
     /// Writes all lines, or none if that can be.

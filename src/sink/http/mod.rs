@@ -110,6 +110,11 @@ impl HttpSink {
         self.shared.take_refused()
     }
 
+    /// The next thing that is to be said of its files.
+    pub(crate) fn take_notice(&self) -> Option<String> {
+        self.shared.take_notice()
+    }
+
     /// What it has done.
     pub(crate) fn numbers(&self) -> HttpNumbers {
         let now = self.shared.numbers();

@@ -17,6 +17,9 @@ use tokio::sync::Notify;
 
 use crate::{limits, record::SourceId, snapshot::Fault};
 
+/// What is to be said of files and nobody has taken yet.
+const NOTICES: usize = 4;
+
 /// What one block has for the sink.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct HttpPiece {
@@ -122,6 +125,8 @@ pub(super) struct Shared {
     deadline: OnceLock<Instant>,
     /// Records that were refused, to be shown: the last ones that nobody has taken yet.
     refused: ArrayQueue<Fault>,
+    /// What is to be said of files; the last of it.
+    notices: ArrayQueue<String>,
     pub(super) counts: Counts,
     /// Something arrived, or the end was asked for.
     pub(super) arrived: Notify,
@@ -143,6 +148,7 @@ impl Shared {
             failure: OnceLock::new(),
             deadline: OnceLock::new(),
             refused: ArrayQueue::new(limits::FAULT_SAMPLES),
+            notices: ArrayQueue::new(NOTICES),
             counts: Counts::default(),
             arrived: Notify::new(),
             recovered: Notify::new(),
@@ -234,6 +240,16 @@ impl Shared {
 
     pub(super) fn take_refused(&self) -> Option<Fault> {
         self.refused.pop()
+    }
+
+    /// Has something said that somebody should know.
+    pub(super) fn notice(&self, words: &str) {
+        // Where nobody says them, old ones go.
+        self.notices.force_push(words.to_owned());
+    }
+
+    pub(super) fn take_notice(&self) -> Option<String> {
+        self.notices.pop()
     }
 
     pub(super) fn trouble(&self) -> Option<Arc<str>> {

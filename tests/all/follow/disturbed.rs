@@ -180,6 +180,7 @@ fn letters_that_cannot_be_synced_are_written_again_to_a_new_file() {
         .filter(|path| path.to_string_lossy().contains("dead.ndjson.suspect-"))
         .collect();
     assert_eq!(aside.len(), 1, "{ended:?}");
+    assert!(ended.stderr.contains("dead.ndjson: not all of it may be on disk: it is put aside as"), "{ended:?}");
     assert_eq!(letters(&dead).len() as u64, received.refused.load(Ordering::SeqCst), "{ended:?}");
     assert_eq!(letters(&dead), letters(&aside[0]), "nobody knows which of those are there");
     assert_eq!(received.numbers() + letters(&dead).len() as u64, LINES);
