@@ -21,7 +21,7 @@ use std::{
 
 use clap::Parser;
 use cli::Mode;
-use logweir::ConfigError;
+use logweir::{ConfigError, escape};
 
 /// Exit code of what went well.
 const CLEAN: u8 = 0;
@@ -68,10 +68,12 @@ fn complain(error: &(dyn std::error::Error + 'static)) {
 static IS_DRAWN: AtomicBool = AtomicBool::new(false);
 
 /// Says a line on standard error. Where that cannot be written, there is nobody to tell, and the exit code still counts.
+///
+/// Names of files are written by strangers: none of them controls the terminal, or makes a second line.
 fn say(line: impl Display) {
     // What is drawn there is drawn again below.
     let clear = if IS_DRAWN.load(Ordering::Relaxed) { "\r\x1b[2K" } else { "" };
-    let _ = writeln!(anstream::stderr(), "{clear}logweir: {line}");
+    let _ = writeln!(anstream::stderr(), "{clear}logweir: {}", escape(line.to_string().as_bytes()));
 }
 
 /// What a mode gives: an exit code, or what to say before code 2.
@@ -83,7 +85,9 @@ fn done(result: io::Result<()>) -> Outcome {
 
 /// A reader that has seen enough is no failure.
 fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    let of_json = || error.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind).or_else(of_json);
+    kind == Some(io::ErrorKind::BrokenPipe)
 }
 
 /// A processor that panics on a record is a fault of that record, and is reported as one: the usual words about a panic

@@ -5,13 +5,14 @@ use std::{
     fs,
     io::{self, Write},
     net::{SocketAddr, TcpListener},
+    path::Path,
     process::ExitCode,
     sync::Arc,
 };
 
 use logweir::{
     Access, Admission, DiscoverOptions, Discovered, Engine, Finished, Input, Mapping, Pipeline, Progress, ProgressMode,
-    Published, RunOptions, Server, SinkTarget, Snapshot, Timing, Token, discover, json_report,
+    Published, RunOptions, Server, SinkTarget, Snapshot, Timing, Token, discover, json_report, limits,
     snapshot::{FaultKind, RunState},
     write_report,
 };
@@ -23,6 +24,9 @@ use crate::{
     signals::{INTERRUPTED, Signals},
 };
 
+/// How many inputs with faults are named where there is no report.
+const FAULTS_SAID: usize = 10;
+
 /// Runs files to their end, and reports.
 pub fn run(args: &RunArgs, common: &Common) -> Outcome {
     let terminals = Terminals::detect();
@@ -33,6 +37,7 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
     let options =
         RunOptions { mapping: mapping(args)?, ..options(&args.engine, &args.pipeline, prints && terminals.stdout) };
     tell(args, common, &pipeline, &inputs, &options);
+    let said: Vec<String> = inputs.unreadable.iter().map(|it| it.path.to_string_lossy().into_owned()).collect();
     let mut engine = Engine::new(pipeline, inputs, options);
     if let Some(dir) = &args.state {
         engine.record(dir).map_err(|error| format!("cannot record in {}: {error}", dir.display()))?;
@@ -55,6 +60,9 @@ pub fn run(args: &RunArgs, common: &Common) -> Outcome {
         say(trouble);
     }
     let plan = args.output.report_plan(common, prints, finished.is_closed, terminals);
+    if matches!(plan, ReportPlan::Nowhere) {
+        say_faults(&finished.snapshot, &said);
+    }
     let is_reported = report(&finished.snapshot, plan);
     if let Some(server) = server {
         if !args.serving.exit && finished.error.is_none() {
@@ -83,7 +91,7 @@ pub fn pipeline(args: &PipelineArgs) -> Result<Pipeline, Box<dyn Error>> {
 fn find(args: &RunArgs) -> Result<Discovered, Box<dyn Error>> {
     let input = &args.input;
     if let Some(path) = &input.redrive {
-        fs::File::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        check_letters(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         let letters = Input { path: path.clone(), access: Access::Letters };
         return Ok(Discovered { inputs: vec![letters], ..Discovered::default() });
     }
@@ -95,6 +103,26 @@ fn find(args: &RunArgs) -> Result<Discovered, Box<dyn Error>> {
         return Err("none of the inputs can be read".into());
     }
     Ok(found)
+}
+
+/// Dead letters are read twice: first for the sources that they name.
+fn check_letters(path: &Path) -> io::Result<()> {
+    if fs::metadata(path)?.is_file() {
+        return fs::File::open(path).map(|_| ());
+    }
+    Err(io::Error::other("dead letters are read twice, and so only from a file: save them into one first"))
+}
+
+/// Says what went wrong with sources, where no report does; but not again what was `said` of some.
+fn say_faults(snapshot: &Snapshot, said: &[String]) {
+    let faults: Vec<_> =
+        snapshot.sources.listed.iter().filter(|it| it.fault.is_some() && !said.contains(&it.path)).collect();
+    for source in faults.iter().take(FAULTS_SAID) {
+        say(format_args!("{}: {}", source.path, source.fault.as_deref().unwrap_or_default()));
+    }
+    if faults.len() > FAULTS_SAID {
+        say(format_args!("and {} more inputs with faults; --report text lists them", faults.len() - FAULTS_SAID));
+    }
 }
 
 /// What is taken in directories.
@@ -161,8 +189,10 @@ pub fn serve(args: &ListenArgs, published: Arc<Published>) -> Result<Server, Box
     let address = args.address();
     let mut admission = Admission::default();
     if let Some(path) = &args.token_file {
-        let content = fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let token = Token::new(&content).ok_or_else(|| format!("{} holds no token", path.display()))?;
+        let content = load::head(path, limits::TOKEN_BYTES as u64);
+        let content = content.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        let token = Token::new(&String::from_utf8_lossy(&content))
+            .ok_or_else(|| format!("{} holds no token", path.display()))?;
         admission = admission.with_token(token);
     }
     for host in &args.host {

@@ -147,7 +147,9 @@ fn decode(line: &[u8], is_cut: bool) -> Result<OwnedLetter, BadLetter> {
     if is_cut {
         return Err(bad(format!("longer than a letter can be ({LETTER_BYTES_MAX} bytes)")));
     }
-    let letter = OwnedLetter::decode(line).map_err(|error| bad(error.to_string()))?;
+    // The place that the error names is one in this line, and looks like one in the file.
+    let place_left_out = |text: String| text.split(" at line ").next().unwrap_or_default().to_owned();
+    let letter = OwnedLetter::decode(line).map_err(|error| bad(place_left_out(error.to_string())))?;
     if letter.line.contains(&b'\n') {
         return Err(bad("its record holds a newline, and would be several".to_owned()));
     }

@@ -69,7 +69,12 @@ impl SourceTable {
         let number = self.entries.len() as SourceId;
         let is_done = kind == EntryKind::Named || size == Some(0);
         let is_followed = kind == EntryKind::Followed;
-        let access = if is_followed { "followed" } else { "unread" };
+        let access = match size {
+            _ if is_followed => "followed",
+            // Nothing is left to be read of it.
+            Some(0) => "read",
+            _ => "unread",
+        };
         let live = is_followed.then(Live::default);
         let view = Source { path, size, identity, done: is_done, access, live, ..Source::default() };
         if self.listed.len() < limits::SOURCES_LISTED {

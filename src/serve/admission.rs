@@ -71,7 +71,7 @@ impl Admission {
     pub(super) fn host(&self, uri: &Uri, headers: &HeaderMap, local: SocketAddr) -> Result<(), Stranger> {
         let mut named = headers.get_all(header::HOST).iter();
         let (Some(host), None) = (named.next(), named.next()) else { return Err(Stranger::NoHost) };
-        let host = host.to_str().ok().and_then(|host| Authority::from_str(host).ok()).ok_or(Stranger::NoHost)?;
+        let host = host.to_str().ok().and_then(authority).ok_or(Stranger::NoHost)?;
         let known = |authority: &Authority| self.knows(authority.host(), local.ip());
         // An absolute URI names a host of its own; both must be ours.
         let ours = known(&host) && uri.authority().is_none_or(known);
@@ -94,6 +94,14 @@ impl Admission {
         let shown = headers.get(header::AUTHORIZATION).map(|value| value.as_bytes());
         shown.and_then(bearer).is_some_and(|offered| token.matches(offered))
     }
+}
+
+/// A host, and perhaps a port, which is a number (RFC 3986, 3.2.3).
+fn authority(text: &str) -> Option<Authority> {
+    let authority = Authority::from_str(text).ok()?;
+    let rest = &text[authority.host().len()..];
+    let is_port = |port: &str| port.is_empty() || port.parse::<u16>().is_ok();
+    (rest.is_empty() || rest.strip_prefix(':').is_some_and(is_port)).then_some(authority)
 }
 
 /// What stands behind `Bearer ` (the word in any case).

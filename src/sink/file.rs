@@ -58,7 +58,7 @@ pub enum OpenError {
         parent: PathBuf,
     },
     /// It is also read: a run that reads what it writes does not end.
-    #[error("{0} is also an input; write somewhere else")]
+    #[error("{0} is also an input; write somewhere else (dead letters: --dead-letters FILE)")]
     IsInput(String),
     /// Another sink writes to it, and each would overwrite the other's records.
     #[error("{0} is written by another sink already; give each its own file")]

@@ -1,6 +1,7 @@
 //! Signals: the first one ends a run soon, with its report and its books in order; the second one at once.
 
 use std::{
+    fs,
     os::fd::OwnedFd,
     process::{Child, Command, Stdio},
     thread,
@@ -133,10 +134,11 @@ fn terminal() -> (OwnedFd, OwnedFd) {
 #[test]
 fn what_is_not_under_way_yet_ends_at_once() {
     let folder = folder();
-    let path = folder.path().join("letters");
+    let path = folder.path().join("pipeline");
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RWXU).expect("a named pipe");
-    // It waits for somebody to write dead letters there.
-    let program = Program::start(run().arg("--redrive").arg(&path));
+    // It waits for what we might write there.
+    let _writer = fs::File::options().read(true).write(true).open(&path).expect("both ends of a pipe of ours");
+    let program = Program::start(run().arg("-c").args([&path, &path]));
     thread::sleep(Duration::from_millis(300));
     program.signal(Signal::TERM);
     assert_eq!(program.end_within(SOON).code(), Some(130));

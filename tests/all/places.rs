@@ -10,7 +10,7 @@ use std::{
 };
 
 use crate::{
-    program::{Ended, Program, check_ledger, file, folder, run},
+    program::{Ended, Program, check_ledger, file, folder, mode, run},
     support::skip,
 };
 
@@ -59,6 +59,50 @@ fn a_fifo_that_nobody_writes_to_is_a_fault_of_its_own() {
     let fault = report["sources"]["listed"][0]["fault"].as_str().expect("a fault");
     assert!(fault.contains("nobody writes"), "{fault}");
     check_ledger(&report);
+}
+
+/// Where there is no report, each input with a fault is named all the same.
+#[test]
+fn what_goes_wrong_with_an_input_is_said_where_nothing_is_reported() {
+    let folder = folder();
+    let (path, log) = (fifo(folder.path()), file(folder.path(), "app.log", "one\ntwo\n"));
+    for options in [&["--print", "start"][..], &["-q"], &["--report", "none"]] {
+        let ended = at_once(run().args(options).args([&path, &log]));
+        assert_eq!(ended.code(), Some(1), "{ended:?}");
+        let said: Vec<&str> = ended.said();
+        assert_eq!(said.len(), 1, "{ended:?}");
+        assert!(said[0].contains("fifo: a named pipe that nobody writes to"), "{ended:?}");
+    }
+}
+
+/// Options that name files hang as little as inputs do.
+#[test]
+fn a_fifo_that_nobody_writes_to_is_refused_wherever_a_file_is_named() {
+    let folder = folder();
+    let (path, log) = (fifo(folder.path()), file(folder.path(), "app.log", "one\ntwo\n"));
+    let check = |command: &mut Command, words: &str| {
+        let ended = at_once(command);
+        assert_eq!((ended.code(), ended.said().len()), (Some(2), 1), "{ended:?}");
+        assert!(ended.stderr.contains(words), "{ended:?}");
+    };
+    let nobody = "fifo: a named pipe that nobody writes to";
+    check(run().arg("-c").args([&path, &log]), nobody);
+    check(mode("check").arg(&path), nobody);
+    check(run().args(["--listen", "0", "--token-file"]).args([&path, &log]), nobody);
+    check(run().arg("--redrive").arg(&path), "fifo: dead letters are read twice");
+    check(run().args(["--redrive", "/dev/stdin"]), "dead letters are read twice");
+}
+
+/// Names are written by strangers: they control no terminal, forge no line, and are no command for who copies one.
+#[test]
+fn names_of_files_are_only_names_when_something_is_said_of_them() {
+    let folder = folder();
+    let name = "a\u{1b}]0;pwned\u{7}\nlogweir: all is well $(id).log";
+    let path = file(folder.path(), name, b"\xff\xfeE\0");
+    let ended = at_once(run().arg(&path));
+    assert!(!ended.stderr.contains('\u{1b}') && !ended.stderr.contains('\u{7}'), "{ended:?}");
+    assert!(ended.stderr.lines().all(|line| !line.starts_with("logweir: all is well")), "{ended:?}");
+    assert!(ended.stderr.contains("-t UTF-8 '") && ended.stderr.contains("$(id).log' | logweir run -"), "{ended:?}");
 }
 
 #[test]

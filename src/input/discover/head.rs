@@ -37,14 +37,21 @@ impl Head {
             Self::Wide(encoding) => Some(format!(
                 "text in {encoding}, which is not read as it is; convert it: iconv -f {encoding} -t UTF-8 {} | logweir \
                  run -",
-                path.display()
+                quoted(path)
             )),
             Self::Compressed(name, program) => Some(format!(
                 "compressed with {name}, which is not read as it is; unpack it: {program} {} | logweir run -",
-                path.display()
+                quoted(path)
             )),
         }
     }
+}
+
+/// A name as it is given to a shell: whoever copies the command must not run what stands in the name.
+fn quoted(path: &Path) -> String {
+    let name = path.to_string_lossy();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+,:@%".contains(&byte);
+    if name.bytes().all(is_plain) { name.into_owned() } else { format!("'{}'", name.replace('\'', r"'\''")) }
 }
 
 /// Tells an encoding from its byte order mark. The longer marks come first: UTF-16LE's is a prefix of UTF-32LE's.

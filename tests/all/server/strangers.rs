@@ -45,6 +45,9 @@ fn our_own_names_get_an_answer() {
     for host in ours.map(str::to_owned).into_iter().chain([format!("127.0.0.1:{port}"), format!("[::1]:{port}")]) {
         assert_eq!(ask(address, "GET", "/stats", &[("Host", &host)]).status, 200, "{host}");
     }
+    for host in ["127.0.0.1:80.evil.example", "localhost:x", "[::1]:99999", "[::1]x", "me@localhost"] {
+        assert_eq!(ask(address, "GET", "/stats", &[("Host", host)]).status, 400, "{host}");
+    }
     server.shutdown();
 }
 
