@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use logweir::examine_state;
+use logweir::{Behind, Store, examine_state};
 use rustix::process::Signal;
 
 use super::{append, copying, finish, json, wait_for, wait_until};
@@ -115,6 +115,14 @@ fn a_session_that_cannot_begin_leaves_the_report_whole() {
     assert_eq!(audit["sources"]["bytes_expected"], 21, "{audit}");
 }
 
+/// Leaves a state as a crash does: what is behind a mark may be ours.
+fn as_by_a_crash(state: &Path) {
+    let (mut store, loaded) = Store::open(state, false).expect("our own state");
+    let mut checkpoint = loaded.checkpoint.expect("it was saved");
+    checkpoint.sinks.iter_mut().for_each(|sink| sink.behind = Behind::Ours);
+    store.save(&checkpoint).expect("there is room");
+}
+
 /// Places and lengths in a state mean the same wherever a process is started: the file is found that was rotated
 /// meanwhile, and what was written behind the last checkpoint is taken back.
 #[test]
@@ -136,6 +144,7 @@ fn started_in_another_directory_it_goes_on_where_it_was() {
     fs::rename(&log, below.join("app.log.1")).unwrap();
     append(&log, "INFO 3\n");
     append(&below.join("out"), "INFO 2\nINF");
+    as_by_a_crash(&folder.path().join("state"));
     // What the state does not know would begin at its end.
     run("end", folder.path(), "below/out", "below/app.log");
     wait_for(&below.join("out"), "INFO 1\nINFO 2\nINFO 3\n");

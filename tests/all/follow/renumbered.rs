@@ -2,18 +2,20 @@
 
 use std::{fs, path::Path, process::Command};
 
-use logweir::Store;
+use logweir::{Behind, Store};
 
 use super::{append, copying};
 use crate::program::{ended, file, folder, follow};
 
-/// Changes the numbers of all devices in the state.
+/// Changes the numbers of all devices in the state, which is left as by a crash: what is behind a mark may be ours.
 fn renumber(state: &Path) {
     let (mut store, loaded) = Store::open(state, false).expect("our own state");
     let mut checkpoint = loaded.checkpoint.expect("it was saved");
     assert!(!checkpoint.files.is_empty() && !checkpoint.sinks.is_empty());
     checkpoint.files.iter_mut().for_each(|file| file.mark.id.device ^= 0x1000);
-    checkpoint.sinks.iter_mut().for_each(|sink| sink.identity.0 ^= 0x1000);
+    for sink in &mut checkpoint.sinks {
+        (sink.identity.0, sink.behind) = (sink.identity.0 ^ 0x1000, Behind::Ours);
+    }
     store.save(&checkpoint).expect("there is room");
 }
 
