@@ -191,8 +191,9 @@ pub fn serve(args: &ListenArgs, published: Arc<Published>) -> Result<Server, Box
     if let Some(path) = &args.token_file {
         let content = load::head(path, limits::TOKEN_BYTES as u64);
         let content = content.map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let token = Token::new(&String::from_utf8_lossy(&content))
-            .ok_or_else(|| format!("{} holds no token", path.display()))?;
+        let content = String::from_utf8(content).ok().filter(|content| content.len() <= limits::TOKEN_BYTES);
+        let token = content.as_deref().and_then(Token::new);
+        let token = token.ok_or_else(|| format!("{} holds no token", path.display()))?;
         admission = admission.with_token(token);
     }
     for host in &args.host {
