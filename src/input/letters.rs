@@ -126,16 +126,19 @@ fn each_letter(
     mut visit: impl FnMut(u64, Result<OwnedLetter, BadLetter>),
 ) -> io::Result<()> {
     let mut reader = BufReader::with_capacity(limits::BLOCK_BYTES, File::open(path)?);
-    let (mut line, mut offset) = (Vec::new(), 0);
+    let (mut line, mut offset, mut number) = (Vec::new(), 0, 0_u64);
     while !stop.load(Ordering::Relaxed) {
         line.clear();
         let read = read_line(&mut reader, &mut line)?;
         if read == 0 {
             break;
         }
+        number += 1;
         let text = line.trim_ascii_end();
         if !text.is_empty() {
-            visit(offset, decode(text, read > line.len() as u64));
+            // An editor goes to lines, not to bytes.
+            let named = |(message, excerpt)| (format!("line {number}: {message}"), excerpt);
+            visit(offset, decode(text, read > line.len() as u64).map_err(named));
         }
         offset += read;
     }

@@ -2,7 +2,7 @@
 //!
 //! A block says by its first line what it is. `sh`: every line is a command, run in a folder of its own that holds the
 //! sample; a comment `exit code 1` says what it ends with, else it is 0. `toml NAME`: a pipeline, which is also written
-//! to the file NAME. `text COMMAND`: what that command printed, compared row by row without its numbers. `json /PATH`:
+//! to the file NAME, posting to servers of the test's own. `text COMMAND`: what that command printed, compared row by row without its numbers. `json /PATH`:
 //! an answer of the server that the README started last; `json NAME`: the first line of a file. `ini`: a unit whose
 //! command is understood; `conf`: what logrotate understands. `rust`: a doc-test. What is none of these fails the test,
 //! so that nothing is left out in silence.
@@ -23,7 +23,10 @@ use std::{
 use logweir::{Pipeline, Registry, limits};
 use serde_json::Value;
 
+use self::receiver::Servers;
 use crate::http;
+
+mod receiver;
 
 const README: &str = include_str!("../../README.md");
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
@@ -35,6 +38,8 @@ const FROM_SOURCE: &str = "cargo run --release --";
 const TEST_COMMAND: &str = "tests/run";
 /// The input of the report is large; the test makes do with less of the same.
 const FEWER_COPIES: (&str, &str) = ("head -n 3000", "head -n 30");
+/// Where the README posts to; one of the test's own stands for them.
+const SERVERS: [&str; 2] = ["https://search.example:9200", "https://loki.example"];
 /// The key that says that an answer was shortened.
 const SHORTENED: &str = "…";
 
@@ -75,6 +80,8 @@ struct Stage {
     printed: HashMap<String, String>,
     /// Those that run, the last one last.
     servers: Vec<(Child, SocketAddr)>,
+    /// What its pipelines post to.
+    receivers: Servers,
 }
 
 impl Stage {
@@ -88,7 +95,7 @@ impl Stage {
         }
         fs::create_dir(folder.path().join("bin")).expect("it is ours");
         symlink(PROGRAM, folder.path().join("bin/logweir")).expect("it is ours");
-        Self { folder, printed: HashMap::new(), servers: Vec::new() }
+        Self { folder, printed: HashMap::new(), servers: Vec::new(), receivers: Servers::start() }
     }
 
     fn show(&mut self, block: &Block) {
@@ -183,7 +190,9 @@ impl Stage {
         let compiled = Pipeline::from_toml(&block.content, block.subject, &Registry::standard());
         assert!(compiled.is_ok(), "{}", compiled.err().map_or_else(String::new, |error| error.render(false)));
         let name = if block.subject.is_empty() { "unnamed.toml" } else { block.subject };
-        fs::write(self.folder.path().join(name), &block.content).expect("it is ours");
+        let posting_here = |text: String, server: &&str| text.replace(*server, &self.receivers.url());
+        let content = SERVERS.iter().fold(block.content.clone(), posting_here);
+        fs::write(self.folder.path().join(name), content).expect("it is ours");
         let checked = self.run(&format!("logweir check {name}"));
         assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     }
@@ -278,7 +287,22 @@ fn it_does_what_it_says() {
         stage.show(&block);
     }
     check_paths(stage.address());
+    check_redriven(&stage);
     stage.end();
+}
+
+/// The dead letter that the README shows was posted to both servers when it was run again.
+fn check_redriven(stage: &Stage) {
+    let requests = stage.receivers.requests();
+    for path in ["/_bulk", "/loki/api/v1/push"] {
+        let is_there = |body: &[u8]| String::from_utf8_lossy(body).contains("order b7a2c8: payment not confirmed");
+        let is_posted = requests.iter().any(|(known, body)| known.starts_with(path) && is_there(body));
+        assert!(
+            is_posted,
+            "nothing was run again for {path}: {:?}",
+            requests.iter().map(|it| &it.0).collect::<Vec<_>>()
+        );
+    }
 }
 
 /// Every path that the README names answers, and every path that the server offers is named.

@@ -141,6 +141,30 @@ fn state(dir: &Path) -> Command {
     command
 }
 
+/// `logweir state … | true`: whoever has seen enough has not made it fail.
+#[test]
+fn a_reader_of_state_may_go_away() {
+    let folder = folder();
+    let (mut store, _) = Store::open(folder.path(), false).expect("a store");
+    // What is shown fits into a buffer, so that it fails at its end; then it does not, and fails in between.
+    for times in [1, 500] {
+        let few = checkpoint(1).files;
+        let file = |number: u64| {
+            let mut file = few[0].clone();
+            (file.mark.id.inode, file.path) = (number, format!("/no/such/{number}.log").into());
+            file
+        };
+        let files = (0..times).map(file).collect();
+        store.save(&Checkpoint { files, ..checkpoint(1) }).expect("room");
+        for more in [&["--json"][..], &[]] {
+            let (reader, writer) = std::io::pipe().expect("a pipe");
+            drop(reader);
+            let ended = ended(state(folder.path()).args(more).stdout(writer));
+            assert_eq!((ended.code(), &*ended.stderr), (Some(0), ""), "{more:?}: {ended:?}");
+        }
+    }
+}
+
 /// Standard output as text.
 trait Text {
     fn text(&self) -> String;

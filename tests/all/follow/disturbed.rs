@@ -63,7 +63,7 @@ impl Strace {
     }
 
     pub(crate) fn injected(&self) -> usize {
-        fs::read_to_string(&self.log).unwrap_or_default().matches("(INJECTED)").count()
+        fs::read_to_string(&self.log).unwrap_or_default().matches("(INJECTED").count()
     }
 }
 

@@ -9,9 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{append, as_nobody, finish, wait_for, wait_until};
+use super::{Strace, append, as_nobody, finish, wait_for, wait_until};
 use crate::{
-    program::{HANG, Program, allow, file, folder, follow, is_long, private_kib},
+    program::{HANG, Program, allow, ended, file, folder, follow, is_long, private_kib},
     support::skip,
 };
 
@@ -121,4 +121,23 @@ fn what_may_not_be_read_holds_no_other_up_and_is_read_when_it_may() {
     let said: Vec<&str> = ended.said().into_iter().filter(|line| line.contains("closed.log")).collect();
     assert_eq!(said.len(), 2, "one line for each change: {said:?}");
     assert!(said[0].contains("Permission denied") && said[1].contains("can be read again"), "{said:?}");
+}
+
+/// There is no NFS here: strace makes the kernel say so of all files.
+#[test]
+fn a_network_file_system_is_warned_of_once() {
+    let folder = folder();
+    let Some(strace) = Strace::new(folder.path(), "the warning about NFS") else { return };
+    let logs = ["a.log", "b.log"].map(|name| file(folder.path(), name, "INFO\n"));
+    let mut command = follow();
+    command.args(["--no-state", "--until-eof", "--from", "start", "--report", "none"]).args(&logs);
+    let nfs = |ended: &crate::program::Ended| ended.stderr.matches("on a network file system (NFS)").count();
+    // The number of the file system stands first in what the call fills in.
+    let f_type = [&0x6969_u32.to_le_bytes()[..], &[0; 4]].concat();
+    let f_type: String = f_type.iter().map(|byte| format!("{byte:02x}")).collect();
+    let on_nfs = ended(&mut strace.command(&command, &format!("fstatfs:poke_exit=@arg2={f_type}"), None));
+    assert!(strace.injected() >= 2, "it was asked of both: {on_nfs:?}");
+    assert_eq!((on_nfs.code(), nfs(&on_nfs)), (Some(0), 1), "{on_nfs:?}");
+    assert!(on_nfs.stderr.contains("a.log: on a network file system"), "{on_nfs:?}");
+    assert_eq!(nfs(&ended(&mut command)), 0, "it is none");
 }
