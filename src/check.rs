@@ -10,7 +10,7 @@ use logweir::{Graph, Pipeline, escape};
 use crate::{
     Outcome,
     cli::{CheckArgs, GraphFormat},
-    load,
+    load, say,
 };
 
 /// Validates a pipeline and draws it. What is wrong with it is the error.
@@ -25,6 +25,7 @@ fn checked(args: &CheckArgs) -> Result<String, Box<dyn std::error::Error>> {
         Some(path) => (path.display().to_string(), load::load(path)?),
         None => ("default pipeline".to_owned(), Pipeline::default_pipeline()),
     };
+    hint(&pipeline);
     let graph = pipeline.graph();
     Ok(match args.format {
         GraphFormat::Text => format!("{}\n\n{}", verdict(&name, graph), graph.text()),
@@ -32,6 +33,18 @@ fn checked(args: &CheckArgs) -> Result<String, Box<dyn std::error::Error>> {
         GraphFormat::Mermaid => graph.mermaid(),
         GraphFormat::Dot => graph.dot(),
     })
+}
+
+/// What is no mistake, since arguments of a run may make it good. Beside the drawing: another program may read that.
+fn hint(pipeline: &Pipeline) {
+    let ids = pipeline.without_dead_letters();
+    if !ids.is_empty() {
+        say(format_args!(
+            "hint: no file takes the dead letters of `{}`, so they are dropped; name one with `dead_letters = \"FILE\"` at \
+             the top, or start with --dead-letters FILE",
+            ids.join("`, `")
+        ));
+    }
 }
 
 fn verdict(name: &str, graph: &Graph) -> String {

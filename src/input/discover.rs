@@ -125,7 +125,7 @@ struct Search {
     options: DiscoverOptions,
     found: Discovered,
     skipped: [u64; Skip::NAMES.len()],
-    /// Everything that is in `found.inputs`.
+    /// Everything that is in `found.inputs`, and what was refused and is known by more than its name.
     seen: HashSet<Identity>,
     /// Files that somebody reads already.
     familiar: HashSet<Identity>,
@@ -190,21 +190,22 @@ impl Search {
         if metadata.is_file() && self.familiar.contains(&identity(metadata)) {
             self.add(path, identity(metadata), Access::Random { size: metadata.size(), identity: identity(metadata) });
         } else if metadata.is_file() {
-            self.regular(path, choice);
+            self.regular(path, metadata, choice);
         } else if choice != Choice::Named {
             self.skip(Skip::Special);
         } else if metadata.file_type().is_socket() && !is_stdin(path) {
-            self.refuse(path, "A socket cannot be read by its name; pipe it in: socat … - | logweir run -");
+            let message = "A socket cannot be read by its name; pipe it in: socat … - | logweir run -";
+            self.refuse_once(path, identity(metadata), message);
         } else {
             self.add(path, identity(metadata), Access::Stream);
         }
     }
 
-    fn regular(&mut self, path: &Path, choice: Choice) {
+    fn regular(&mut self, path: &Path, looked_at: &Metadata, choice: Choice) {
         // What was a file a moment ago may be a FIFO by now: look at what was really opened.
         let opened = open_at_once(path).and_then(|file| Ok((file.metadata()?, file)));
         match opened {
-            Err(error) => self.refuse(path, describe(&error)),
+            Err(error) => self.refuse_once(path, identity(looked_at), describe(&error)),
             Ok((metadata, _)) if !metadata.is_file() => self.refuse(path, "Was replaced while it was looked at"),
             Ok((metadata, _)) if self.seen.contains(&identity(&metadata)) => self.skip(Skip::SameFile),
             Ok((metadata, _)) if self.is_own_output(&metadata, choice) => self.skip(Skip::Output),
@@ -224,14 +225,14 @@ impl Search {
         let wanted = if choice == Choice::Walk { limits::BINARY_PROBE_BYTES } else { MAGIC_BYTES };
         let read = match read_head(file, &mut self.head[..wanted]) {
             Ok(read) => read,
-            Err(error) => return self.refuse(path, describe(&error)),
+            Err(error) => return self.refuse_once(path, identity(metadata), describe(&error)),
         };
         let head = Head::of(&self.head[..read]);
         match (head, choice) {
             (Head::Compressed(..), Choice::Walk) => self.skip(Skip::Compressed),
             (Head::Binary, Choice::Walk) if !self.options.binary => self.skip(Skip::Binary),
             (head, _) => match head.refusal(path) {
-                Some(message) => self.refuse(path, message),
+                Some(message) => self.refuse_once(path, identity(metadata), message),
                 None => self.add(path, identity(metadata), access(metadata, read)),
             },
         }
@@ -247,6 +248,15 @@ impl Search {
 
     fn skip(&mut self, reason: Skip) {
         self.skipped[reason as usize] += 1;
+    }
+
+    /// Refuses what is known by more than its name: under another one it is the same, as with what can be read.
+    fn refuse_once(&mut self, path: &Path, identity: Identity, message: impl Into<String>) {
+        if self.seen.insert(identity) {
+            self.refuse(path, message);
+        } else {
+            self.skip(Skip::SameFile);
+        }
     }
 
     fn refuse(&mut self, path: &Path, message: impl Into<String>) {

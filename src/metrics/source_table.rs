@@ -73,7 +73,7 @@ impl SourceTable {
             _ if is_followed => "followed",
             // Nothing is left to be read of it.
             Some(0) => "read",
-            _ => "unread",
+            _ => UNREAD,
         };
         let live = is_followed.then(Live::default);
         let view = Source { path, size, identity, done: is_done, access, live, ..Source::default() };
@@ -249,6 +249,8 @@ impl SourceTable {
     }
 }
 
+/// How a source is read of which nothing has been read yet.
+const UNREAD: &str = "unread";
 /// The name of a source that nobody has named yet.
 const UNNAMED: &str = "?";
 
@@ -296,6 +298,11 @@ impl Entry {
         view.oversized = tally.oversized;
         view.unterminated = tally.is_open;
         view.access = tally.access.unwrap_or(view.access);
+        if tally.is_over && view.access == UNREAD && tally.faults.iter().all(|(kind, _)| *kind != FaultKind::Unreadable)
+        {
+            // It was read to its end, and there was nothing.
+            view.access = "read";
+        }
         view.fault.clone_from(&tally.message);
         view.done = view.done || tally.is_over || view.size.is_some_and(|size| tally.bytes >= size);
         if let Some(followed) = followed {

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{Definition, Delivery, HttpPlan};
+use super::{Definition, Delivery, HttpPlan, OnRefusal};
 use crate::graph::{Graph, Port};
 
 /// A validated, acyclic graph of processors: immutable, shared by all workers.
@@ -114,6 +114,20 @@ impl Pipeline {
     pub(crate) fn on_error(&self, node: usize) -> OnError {
         let default = if self.dead_letters.is_some() { OnError::DeadLetter } else { OnError::Drop };
         self.nodes[node].on_error.unwrap_or(default)
+    }
+
+    /// The processors and sinks whose failures are to be dead letters, where no file is named that takes them: unless one
+    /// is before the pipeline runs, they are dropped.
+    #[must_use]
+    pub fn without_dead_letters(&self) -> Vec<&str> {
+        if self.dead_letters.is_some() {
+            return Vec::new();
+        }
+        let nodes = self.nodes.iter().zip(&self.graph.nodes);
+        let nodes = nodes.filter(|(node, _)| node.on_error == Some(OnError::DeadLetter)).map(|(_, shape)| &*shape.id);
+        let sinks = self.sinks.iter().zip(&self.graph.sinks);
+        let wants = |sink: &SinkPlan| sink.delivery.on_error == Some(OnRefusal::DeadLetter);
+        nodes.chain(sinks.filter(|(sink, _)| wants(sink)).map(|(_, shape)| &*shape.id)).collect()
     }
 
     /// Tells the graph what becomes of failures where the user did not say.

@@ -76,6 +76,24 @@ start  level
 }
 
 #[test]
+fn dead_letters_that_no_file_takes_are_hinted_at() {
+    let folder = folder();
+    let sink = "[[sink]]\nid = 'out'\nfrom = 'late'\nkind = 'file'\npath = 'out.log'\non_error = 'dead_letter'\n";
+    let config = format!("[[processor]]\nid = 'late'\nkind = 'fail'\nmessage = 'no'\non_error = 'dead_letter'\n{sink}");
+    file(folder.path(), "lost.toml", &config);
+    let output = logweir(folder.path(), &["check", "lost.toml"]);
+    let said = text(&output.stderr);
+    assert_eq!((output.status.code(), said.lines().count()), (Some(0), 1), "{said}");
+    assert!(said.starts_with("logweir: hint: no file takes the dead letters of `late`, `out`"), "{said}");
+    assert!(said.contains("`dead_letters = \"FILE\"`") && said.contains("--dead-letters FILE"), "{said}");
+    // Where a file is named, or nobody asked for letters, all is well.
+    file(folder.path(), "kept.toml", format!("dead_letters = 'dead.ndjson'\n{config}"));
+    answer(folder.path(), &["check", "kept.toml"]);
+    file(folder.path(), "plain.toml", config.replace("on_error = 'dead_letter'\n", ""));
+    answer(folder.path(), &["check", "plain.toml"]);
+}
+
+#[test]
 fn a_pipeline_is_drawn() {
     let folder = folder();
     file(folder.path(), "good.toml", GOOD);

@@ -9,6 +9,8 @@ use std::{
     time::Duration,
 };
 
+use logweir::limits;
+
 use crate::{
     program::{Ended, Program, check_ledger, file, folder, mode, run},
     support::skip,
@@ -93,6 +95,48 @@ fn a_fifo_that_nobody_writes_to_is_refused_wherever_a_file_is_named() {
     check(run().args(["--redrive", "/dev/stdin"]), "dead letters are read twice");
 }
 
+/// A server that was to ask for a token is not started without one.
+#[test]
+fn what_is_no_token_is_refused() {
+    let folder = folder();
+    let file = |name: &str, content: &[u8]| file(folder.path(), name, content);
+    let log = file("app.log", b"one\n");
+    let with_token = |path: &Path| at_once(run().args(["--listen", "0", "--exit", "--token-file"]).args([path, &log]));
+    let largest = vec![b'x'; limits::TOKEN_BYTES];
+    let refused = [
+        (folder.path().join("missing"), "missing: No such file"),
+        (folder.path().to_owned(), ": Is a directory"),
+        (file("empty", b""), "empty holds no token"),
+        (file("blank", b" \n\t\n"), "blank holds no token"),
+        (file("large", &[&largest[..], b"\n"].concat()), "large holds no token"),
+        (file("binary", b"\xff\xfetoken"), "binary holds no token"),
+        ("/dev/zero".into(), "/dev/zero holds no token"),
+    ];
+    for (path, words) in refused {
+        let ended = with_token(&path);
+        assert_eq!((ended.code(), ended.said().len()), (Some(2), 1), "{ended:?}");
+        assert!(ended.stderr.contains(words) && ended.stdout.is_empty(), "{words}: {ended:?}");
+    }
+    let ended = with_token(&file("largest", &largest));
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+}
+
+/// What is refused is named once, as what is read is read once.
+#[test]
+fn a_file_that_is_refused_is_named_once_whatever_leads_there() {
+    let folder = folder();
+    let path = file(folder.path(), "a.gz", b"\x1f\x8b\x08\0");
+    fs::hard_link(&path, folder.path().join("hard")).expect("a link");
+    let log = file(folder.path(), "b.log", "one\n");
+    let named = [Path::new("a.gz"), Path::new("./a.gz"), &path, Path::new("hard"), &log];
+    let ended = at_once(run().current_dir(folder.path()).args(["--report", "json"]).args(named));
+    let report = ended.report();
+    assert_eq!((ended.code(), ended.said().len()), (Some(1), 1), "{ended:?}");
+    assert_eq!(report["sources"]["faults"]["unreadable"], 1);
+    assert_eq!(report["sources"]["skipped"]["same_file"], 3);
+    check_ledger(&report);
+}
+
 /// Names are written by strangers: they control no terminal, forge no line, and are no command for who copies one.
 #[test]
 fn names_of_files_are_only_names_when_something_is_said_of_them() {
@@ -124,6 +168,7 @@ fn empty_things_are_no_fault() {
     for path in [Path::new("/dev/null"), &empty, Path::new("-")] {
         let ended = at_once(run().args(["--report", "json"]).arg(path));
         assert_eq!((ended.code(), &ended.report()["run"]["lines_done"]), (Some(0), &0.into()), "{path:?}: {ended:?}");
+        assert_eq!(ended.report()["sources"]["listed"][0]["access"], "read", "{path:?}");
         check_ledger(&ended.report());
     }
 }

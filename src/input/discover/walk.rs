@@ -63,7 +63,10 @@ impl Search {
             return self.skip(Skip::Symlink);
         }
         let message = error.io_error().map_or_else(|| error.to_string(), describe);
-        self.refuse(path, message);
+        match fs::metadata(path) {
+            Ok(metadata) => self.refuse_once(path, identity(&metadata), message),
+            Err(_) => self.refuse(path, message),
+        }
     }
 }
 
