@@ -138,11 +138,13 @@ impl Follower {
         has_begun
     }
 
-    /// Takes what came after `before`, and after all that has been read of the same path.
+    /// Takes what came after `before`, and after all that has been read of the same path. What cannot be opened while it
+    /// stands at the path, and is rotated before it can be, comes after that too: so it is remembered.
     fn take_later(&mut self, home: &Path, before: Mark, places: &Places) {
         let source = self.sources.number(home);
-        let read = self.last_mark(source).filter(|read| read.age > before.age);
-        self.take_siblings(source, home, &read.unwrap_or(before), places);
+        let before = self.last_mark(source).filter(|read| read.age > before.age).unwrap_or(before);
+        self.sources.set_last_mark(source, before);
+        self.take_siblings(source, home, &before, places);
     }
 
     /// Goes on in a file; `false`: there is nothing to read of it, or it is open by now, as one that came after another.
