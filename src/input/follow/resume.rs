@@ -215,7 +215,9 @@ impl Follower {
 
     /// The beginning of a file that is not what it was at `mark`.
     pub(super) fn begun_anew(&mut self, id: FileId, source: SourceId, mark: &Mark) -> Tail {
-        self.sources.news.push(SourceNews::Truncated { source, lost: None });
+        // The state says how long it was. But some of what is behind the mark may have been given out in vain or said to
+        // be lost before: so nothing of it is sure to be missing now.
+        self.sources.news.push(SourceNews::Truncated { source, lost_at_least: 0 });
         Tail::begun_anew(id, mark.epoch)
     }
 
