@@ -85,6 +85,27 @@ fn what_stands_there_after_a_truncation_is_told_from_what_stood_there_before() {
     }
 }
 
+#[test]
+fn what_stands_in_another_file_under_the_same_name_is_told_from_what_stood_in_the_first() {
+    for is_down in [false, true] {
+        let mut bench = Bench::new();
+        bench.append("app.log", "1\n2\n");
+        bench.start();
+        let before = bench.content();
+        if is_down {
+            bench.end();
+        }
+        bench.remove("app.log");
+        bench.append("app.log", "1\n2\n");
+        if is_down {
+            bench.start();
+        }
+        bench.poll_times(4);
+        assert_eq!(bench.text(), "1\n2\n1\n2\n");
+        assert_ne!(bench.content(), before, "down: {is_down}");
+    }
+}
+
 /// ext4 gives the inode away again at once; where that does not happen, the file is simply another one.
 #[test]
 fn another_file_with_the_same_inode_is_another_file() {
