@@ -10,7 +10,7 @@ use std::{
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::{FollowError, FollowOptions};
+use super::{FollowError, FollowOptions, tracked::Seen};
 use crate::{
     input::{
         Access, DiscoverOptions, Unreadable,
@@ -30,6 +30,8 @@ pub(super) struct Found {
 pub(super) struct FoundFile {
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
+    /// How it looked, if it was familiar.
+    pub(super) seen: Option<Seen>,
 }
 
 /// Finds files.
@@ -68,13 +70,16 @@ impl Catalog {
 
     /// Looks what there is. The heads of `familiar` files are not looked at.
     pub(super) fn find(&self, familiar: &BTreeSet<Identity>) -> Found {
-        let found = discover_beside(&self.paths, self.options, familiar.iter().copied().collect());
+        let (found, seen) = discover_beside(&self.paths, self.options, familiar.iter().copied().collect());
         let mut files = Vec::with_capacity(found.inputs.len());
         let mut unreadable = found.unreadable;
         for input in found.inputs.into_iter().filter(|input| !self.is_excluded(&input.path)) {
             match input.access {
                 Access::Random { identity, .. } if self.ours.files.contains(&identity) => {}
-                Access::Random { identity, .. } => files.push(FoundFile { path: input.path, identity }),
+                Access::Random { identity, .. } => {
+                    let seen = seen.get(&identity).map(Seen::of);
+                    files.push(FoundFile { path: input.path, identity, seen });
+                }
                 Access::Stream | Access::Letters => unreadable.extend(self.stream(input.path)),
             }
         }

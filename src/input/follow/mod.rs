@@ -205,6 +205,10 @@ impl Follower {
         self.now = self.now.max(now);
         let now = self.now;
         self.hear_events(now);
+        // A scan looks at most files too, and a look at a file may ask for a scan.
+        if now >= self.next_scan {
+            self.scan(now);
+        }
         if now >= self.next_look {
             self.look_at_files(now);
         }
