@@ -2,17 +2,21 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    ffi::OsStr,
     fs::Metadata,
-    os::unix::fs::MetadataExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
 use super::{FollowError, FollowOptions, tracked::Seen};
-use crate::input::{
-    Access, DiscoverOptions, Unreadable,
-    discover::{Identity, discover_beside, is_glob},
+use crate::{
+    input::{
+        Access, DiscoverOptions, Unreadable,
+        discover::{Identity, discover_beside, is_glob},
+    },
+    place::is_put_aside,
 };
 
 /// What was found at one moment.
@@ -95,7 +99,13 @@ impl Catalog {
 
     fn is_excluded(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
-        self.whole.is_match(path) || self.names.is_match(name) || self.ours.has(path)
+        self.whole.is_match(path) || self.names.is_match(name) || self.ours.has(path) || self.is_put_aside(path, name)
+    }
+
+    /// True for what a sink of ours, in this process or in one before, wrote and put aside: its lines came from here. Who
+    /// names such a file wants it.
+    fn is_put_aside(&self, path: &Path, name: &OsStr) -> bool {
+        is_put_aside(name.as_bytes()) && !self.is_named(path)
     }
 
     /// False for a path that is none of those that are followed, nor below a directory or matched by a glob.
