@@ -94,22 +94,28 @@ fn base64(out: &mut Vec<u8>, bytes: &[u8]) {
 /// A JSON string: spans that need no escape are copied whole.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut copied = 0;
-    for (position, &byte) in bytes.iter().enumerate() {
-        if needs_escape(byte) {
-            out.extend_from_slice(&bytes[copied..position]);
-            escape(out, byte);
-            copied = position + 1;
-        }
+    let mut rest = text.as_bytes();
+    while let Some(position) = first_escape(rest) {
+        out.extend_from_slice(&rest[..position]);
+        escape(out, rest[position]);
+        rest = &rest[position + 1..];
     }
-    out.extend_from_slice(&bytes[copied..]);
+    out.extend_from_slice(rest);
     out.push(b'"');
+}
+
+/// Where the first byte stands that needs an escape. Few do: bytes are asked many at once, without a branch for each, which
+/// the compiler makes vectors of. (Byte by byte it was 56 % of the thread that posts records.)
+fn first_escape(bytes: &[u8]) -> Option<usize> {
+    let (chunks, _) = bytes.as_chunks::<32>();
+    let is_plain = |chunk: &[u8; 32]| !chunk.iter().fold(false, |found, &byte| found | needs_escape(byte));
+    let plain = chunks.iter().take_while(|chunk| is_plain(chunk)).count() * 32;
+    bytes[plain..].iter().position(|&byte| needs_escape(byte)).map(|position| plain + position)
 }
 
 /// What JSON demands; and DEL, which a terminal would obey.
 fn needs_escape(byte: u8) -> bool {
-    byte < b' ' || matches!(byte, b'"' | b'\\' | 0x7f)
+    (byte < b' ') | (byte == b'"') | (byte == b'\\') | (byte == 0x7f)
 }
 
 fn escape(out: &mut Vec<u8>, byte: u8) {

@@ -12,6 +12,23 @@ use std::{
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+/// What follows the name of a file of ours that is not trusted any more, before the time when that was seen: see
+/// `is_put_aside`.
+pub(crate) const SUSPECT: &str = ".suspect-";
+
+/// True for a name that ends as those do that we give: in `.suspect-20261127T184501Z`, or `.suspect-20261127T184501Z-2`
+/// where that was taken.
+pub(crate) fn is_put_aside(name: &[u8]) -> bool {
+    let Some(at) = memchr::memmem::rfind(name, SUSPECT.as_bytes()).filter(|&at| at > 0) else { return false };
+    let (time, number) = name[at + SUSPECT.len()..].split_at_checked(16).unwrap_or_default();
+    let is_time = time.iter().zip(b"00000000T000000Z").all(|(byte, form)| match form {
+        b'0' => byte.is_ascii_digit(),
+        _ => byte == form,
+    });
+    let is_number = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    !time.is_empty() && is_time && (number.is_empty() || number.strip_prefix(b"-").is_some_and(is_number))
+}
+
 /// Which file something is, however it is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileId {

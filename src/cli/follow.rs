@@ -69,6 +69,9 @@ pub struct FollowInputArgs {
     #[arg(long, value_name = "GLOB")]
     pub exclude: Vec<String>,
     /// Follow at most so many files; further ones are left out, which is said.
+    ///
+    /// Beside them, at most so many are read to their end that the state knows and that are not followed any more; the
+    /// others stay known until there is room.
     #[arg(long, value_name = "N", default_value_t = logweir::limits::FOLLOWED_FILES)]
     pub max_files: usize,
     /// Where to begin in files that are there at the start and that the state does not know: end or start.

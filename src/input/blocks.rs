@@ -36,11 +36,11 @@ pub(crate) struct FileBlock<'a> {
 }
 
 impl BlockFile {
-    /// Opens `input`, and maps it too if `is_mapped` and if that works. The file must be the one that was found, and as
-    /// long.
+    /// Opens `input`, and maps it too if `may_map` a file of its size and if that works. The file must be the one that was
+    /// found, and as long.
     ///
     /// Where it became shorter the error is of kind `UnexpectedEof`.
-    pub(crate) fn open(input: &Input, is_mapped: bool, record_bytes_max: usize) -> io::Result<Self> {
+    pub(crate) fn open(input: &Input, may_map: impl Fn(u64) -> bool, record_bytes_max: usize) -> io::Result<Self> {
         let Access::Random { size, .. } = input.access else {
             return Err(io::Error::other("not a file of known size"));
         };
@@ -48,7 +48,7 @@ impl BlockFile {
         if found < size {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let mapped = if is_mapped { map(&file, size)? } else { None };
+        let mapped = if may_map(size) { map(&file, size)? } else { None };
         Ok(Self { read: Read::new(file), mapped, size, record_bytes_max: record_bytes_max as u64 })
     }
 

@@ -53,13 +53,18 @@ impl Trial {
 impl Choice {
     /// How the next block of a file of `size` bytes should be got at.
     pub(crate) fn next(&self, size: u64) -> How {
-        if size < MAPPED_BYTES_MIN {
-            return How::Read;
-        }
-        let is_tried = self.map.is_over() && self.read.is_over();
         let tried = |trial: &Trial| trial.ns_per_byte.len();
-        let maps = if is_tried { self.map.cost() < self.read.cost() } else { tried(&self.map) <= tried(&self.read) };
+        let maps = self.may_map(size) && (self.is_tried() || tried(&self.map) <= tried(&self.read));
         if maps { How::Map } else { How::Read }
+    }
+
+    /// False if no block of a file of `size` bytes will be mapped from now on.
+    pub(crate) fn may_map(&self, size: u64) -> bool {
+        size >= MAPPED_BYTES_MIN && (!self.is_tried() || self.map.cost() < self.read.cost())
+    }
+
+    fn is_tried(&self) -> bool {
+        self.map.is_over() && self.read.is_over()
     }
 
     /// Notes that getting at `bytes` bytes, touching each and letting go of them took `ns`.
@@ -81,25 +86,27 @@ mod tests {
 
     const BIG: u64 = 1 << 30;
 
-    fn settle(map_ns: u64, read_ns: u64) -> How {
+    /// What is chosen in the end, and whether a file is still to be mapped for it.
+    fn settle(map_ns: u64, read_ns: u64) -> (How, bool) {
         let mut choice = Choice::default();
         for _ in 0..2 * TRIALS {
             let how = choice.next(BIG);
+            assert!(choice.may_map(BIG), "both are tried");
             choice.note(how, 1 << 20, if how == How::Map { map_ns } else { read_ns });
         }
-        choice.next(BIG)
+        (choice.next(BIG), choice.may_map(BIG))
     }
 
     #[test]
     fn the_faster_way_wins() {
-        assert_eq!(settle(100, 200), How::Map);
-        assert_eq!(settle(200, 100), How::Read);
+        assert_eq!(settle(100, 200), (How::Map, true));
+        assert_eq!(settle(200, 100), (How::Read, false));
     }
 
     #[test]
     fn small_files_are_read_and_small_blocks_say_nothing() {
         let mut choice = Choice::default();
-        assert_eq!(choice.next(1_000), How::Read);
+        assert_eq!((choice.next(1_000), choice.may_map(1_000)), (How::Read, false));
         choice.note(How::Map, 10, 1);
         assert_eq!(choice.next(BIG), How::Map);
     }

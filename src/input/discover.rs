@@ -77,17 +77,19 @@ pub fn discover(paths: &[PathBuf], options: DiscoverOptions) -> Discovered {
     search.finish()
 }
 
-/// The same, but `familiar` files are taken without being opened again, whatever their heads say by now.
+/// The same, but `familiar` files are taken without being opened again, whatever their heads say by now. What was seen of
+/// those comes beside.
 pub(in crate::input) fn discover_beside(
     paths: &[PathBuf],
     options: DiscoverOptions,
     familiar: HashSet<Identity>,
-) -> Discovered {
+) -> (Discovered, HashMap<Identity, Metadata>) {
     let mut search = Search { familiar, ..Search::new(options) };
     for path in paths {
         search.named(path);
     }
-    search.finish()
+    let seen = std::mem::take(&mut search.familiar_seen);
+    (search.finish(), seen)
 }
 
 /// Device and inode.
@@ -129,6 +131,8 @@ struct Search {
     seen: HashSet<Identity>,
     /// Files that somebody reads already.
     familiar: HashSet<Identity>,
+    /// How those of them looked that were found.
+    familiar_seen: HashMap<Identity, Metadata>,
     /// Per device: its files are made up by the kernel while they are read.
     kernel_made: HashMap<u64, bool>,
     /// The file that standard output goes to, if it is one.
@@ -144,6 +148,7 @@ impl Search {
             skipped: [0; Skip::NAMES.len()],
             seen: HashSet::new(),
             familiar: HashSet::new(),
+            familiar_seen: HashMap::new(),
             kernel_made: HashMap::new(),
             output: regular_identity(io::stdout()),
             head: vec![0; limits::BINARY_PROBE_BYTES],
@@ -189,6 +194,7 @@ impl Search {
     fn file(&mut self, path: &Path, metadata: &Metadata, choice: Choice) {
         if metadata.is_file() && self.familiar.contains(&identity(metadata)) {
             self.add(path, identity(metadata), Access::Random { size: metadata.size(), identity: identity(metadata) });
+            self.familiar_seen.insert(identity(metadata), metadata.clone());
         } else if metadata.is_file() {
             self.regular(path, metadata, choice);
         } else if choice != Choice::Named {

@@ -123,6 +123,21 @@ proptest! {
         }
     }
 
+    /// Many bytes at once or one by one: the same is found, wherever it stands and whatever is around it.
+    #[test]
+    fn what_needs_an_escape_is_found_where_it_stands(
+        mut text in "[a-zé~ !#]{0,100}",
+        odd in proptest::sample::select(vec!['"', '\\', '\u{7f}', '\0', '\t', '\u{1f}']),
+        at in any::<proptest::sample::Index>(),
+    ) {
+        let naive = |text: &str| text.bytes().position(|byte| byte < 32 || byte == 127 || br#""\"#.contains(&byte));
+        prop_assert_eq!(first_escape(text.as_bytes()), naive(&text));
+        let places: Vec<usize> = text.char_indices().map(|(place, _)| place).chain([text.len()]).collect();
+        text.insert(*at.get(&places), odd);
+        prop_assert_eq!(first_escape(text.as_bytes()), naive(&text));
+        prop_assert!(naive(&text).is_some());
+    }
+
     #[test]
     fn no_bytes_make_it_panic(bytes in bytes()) {
         let _ = OwnedLetter::decode(&bytes);

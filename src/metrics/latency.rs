@@ -63,7 +63,7 @@ impl Probes {
 
     /// Adds those of `other`.
     pub(crate) fn absorb(&mut self, other: &Self) {
-        if other.histogram.is_empty() {
+        if other.is_empty() {
             return;
         }
         self.histogram.add(&other.histogram).expect("both have the same bounds");
@@ -72,9 +72,14 @@ impl Probes {
         self.take_slower(other.slowest);
     }
 
+    /// True where nothing was measured.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.histogram.is_empty()
+    }
+
     /// Forgets all, and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        if !self.histogram.is_empty() {
+        if !self.is_empty() {
             self.histogram.reset();
         }
         (self.slowest, self.saturated, self.sum_ns) = (None, 0, 0);

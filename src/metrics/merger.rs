@@ -26,8 +26,8 @@ use crate::{
     graph::Graph,
     limits,
     snapshot::{
-        Fault, FaultKind, Lag, Node, Output, Rates, Run, RunState, Sink, Snapshot, Stage, StageKind, Trace, Trouble,
-        Watching, Worker,
+        Fault, FaultKind, Lag, Latency, Node, Output, Rates, Run, RunState, Sink, Snapshot, Stage, StageKind, Trace,
+        Trouble, Watching, Worker,
     },
 };
 pub(crate) use base::{BaseTotals, EarlierPart};
@@ -50,10 +50,14 @@ pub(crate) struct Merger {
     scratch: Vec<u64>,
     torn_reads: u64,
     probes: Vec<Probes>,
+    /// What they come to, as it was shown last, until more come.
+    latencies: Vec<Option<Latency>>,
     /// Those since they were last taken, where somebody records them.
     recent: Option<Vec<Probes>>,
     /// Per worker: the last records that it finished; then those of the part before this one.
     traces: Vec<Vec<Trace>>,
+    /// As they were shown last, until others come.
+    traces_shown: Option<Arc<[Trace]>>,
     /// Where this part begins in the order of all parts: each counts its blocks from 0.
     first: u64,
     /// Records that parts before this one split off, as far as they do not come again.
@@ -61,6 +65,8 @@ pub(crate) struct Merger {
     /// How often a part before this one went back to its last checkpoint.
     rewinds: u64,
     faults: Vec<Fault>,
+    /// As they were shown last, until others come.
+    faults_shown: Option<Arc<[Fault]>>,
     sources: SourceTable,
     base: BaseTotals,
     trouble: Option<Trouble>,
@@ -98,8 +104,10 @@ impl Merger {
             cells: vec![vec![0; layout.len()]; plan.workers],
             scratch: vec![0; layout.len()],
             probes: nodes.iter().map(|node| probes(&node.id)).collect(),
+            latencies: vec![None; nodes.len()],
             recent: None,
             traces,
+            traces_shown: None,
             first: earlier.map_or(0, EarlierPart::end),
             records_before: earlier.map_or(0, |earlier| earlier.records),
             rewinds: earlier.map_or(0, |earlier| earlier.rewinds),
@@ -116,6 +124,7 @@ impl Merger {
             part_started: part_started.0,
             torn_reads: 0,
             faults,
+            faults_shown: None,
             own_time: Duration::ZERO,
         }
     }
@@ -135,8 +144,9 @@ impl Merger {
 
     /// Adds what worker number `worker` handed over.
     pub(crate) fn absorb(&mut self, worker: usize, delta: &mut Delta) {
-        for (ours, theirs) in self.probes.iter_mut().zip(&delta.probes) {
+        for ((ours, shown), theirs) in self.probes.iter_mut().zip(&mut self.latencies).zip(&delta.probes) {
             ours.absorb(theirs);
+            *shown = shown.take().filter(|_| theirs.is_empty());
         }
         for (ours, theirs) in self.recent.iter_mut().flatten().zip(&delta.probes) {
             ours.absorb(theirs);
@@ -145,11 +155,9 @@ impl Merger {
         delta.faults.iter_mut().for_each(|fault| fault.order += self.first);
         if !delta.traces.is_empty() {
             std::mem::swap(&mut self.traces[worker], &mut delta.traces);
+            self.traces_shown = None;
         }
-        if !delta.faults.is_empty() {
-            self.faults.append(&mut delta.faults);
-            keep_last_faults(&mut self.faults);
-        }
+        self.add_faults(delta.faults.drain(..));
         for (&source, tally) in &delta.sources {
             self.sources.absorb(source, tally);
         }
@@ -157,18 +165,17 @@ impl Merger {
 
     /// Takes in what a follower tells of its sources.
     pub(crate) fn hear(&mut self, news: &SourceNews) {
-        if let Some(fault) = self.sources.hear(news) {
-            self.faults.push(fault);
-            keep_last_faults(&mut self.faults);
-        }
+        let fault = self.sources.hear(news);
+        self.add_faults(fault.into_iter());
     }
 
-    /// Takes in samples of what went wrong behind the processors.
+    /// Takes in samples of what went wrong.
     pub(crate) fn add_faults(&mut self, faults: impl Iterator<Item = Fault>) {
         let before = self.faults.len();
         self.faults.extend(faults);
         if self.faults.len() > before {
             keep_last_faults(&mut self.faults);
+            self.faults_shown = None;
         }
     }
 
@@ -189,8 +196,8 @@ impl Merger {
 
     /// What the next part of the same run goes on with: its sources, and where its numbers stand. `rewound_to` where that
     /// part is given once more what was handed over and not delivered: the first block that comes again.
-    pub(crate) fn into_next_part(self, rewound_to: Option<u64>) -> (SourceTable, EarlierPart) {
-        let earlier = EarlierPart::of(&self, rewound_to);
+    pub(crate) fn into_next_part(mut self, rewound_to: Option<u64>) -> (SourceTable, EarlierPart) {
+        let earlier = EarlierPart::of(&mut self, rewound_to);
         (self.sources.for_next_part(rewound_to.is_some()), earlier)
     }
 
@@ -260,7 +267,7 @@ impl Merger {
             sinks,
             sources: self.sources.view(),
             traces: self.last_traces(),
-            faults: self.faults.clone().into(),
+            faults: Arc::clone(self.faults_shown.get_or_insert_with(|| self.faults.clone().into())),
             source_faults: self.source_faults(&totals, refused),
             ledger,
         };
@@ -276,7 +283,7 @@ impl Merger {
         totals
     }
 
-    fn node(&self, node: usize, totals: &[u64]) -> Node {
+    fn node(&mut self, node: usize, totals: &[u64]) -> Node {
         let cell = |what| totals[self.layout.node(node, what)];
         let (failed, panicked) = (cell(NodeCell::Failed), cell(NodeCell::Panicked));
         let outputs = (0..self.graph.nodes[node].outputs.len()).map(|output| {
@@ -295,7 +302,7 @@ impl Merger {
             busy_before_ns: 0,
             busy_ns: cell(NodeCell::Busy),
             records_per_s: 0.0,
-            latency: self.probes[node].latency(),
+            latency: self.latencies[node].get_or_insert_with(|| self.probes[node].latency()).clone(),
         }
     }
 
@@ -354,11 +361,14 @@ impl Merger {
         sinks
     }
 
-    fn last_traces(&self) -> Arc<[Trace]> {
-        let mut traces: Vec<&Trace> = self.traces.iter().flatten().collect();
-        traces.sort_by_key(|trace| trace.order);
-        let first = traces.len().saturating_sub(limits::TRACES);
-        traces[first..].iter().map(|&trace| trace.clone()).collect()
+    fn last_traces(&mut self) -> Arc<[Trace]> {
+        let last = || {
+            let mut traces: Vec<&Trace> = self.traces.iter().flatten().collect();
+            traces.sort_by_key(|trace| trace.order);
+            let first = traces.len().saturating_sub(limits::TRACES);
+            traces[first..].iter().map(|&trace| trace.clone()).collect()
+        };
+        Arc::clone(self.traces_shown.get_or_insert_with(last))
     }
 
     fn source_faults(&self, totals: &[u64], refused: u64) -> Vec<(FaultKind, u64)> {

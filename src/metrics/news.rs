@@ -15,9 +15,9 @@ pub(crate) enum SourceNews {
     Reached { source: SourceId, read: u64, size: u64, behind_since: Option<Instant> },
     /// Its file was renamed or removed, and another one stands in its place.
     Rotated { source: SourceId, identity: (u64, u64) },
-    /// Its file became shorter, or was written anew: it is read from its beginning. `lost` where that is known: bytes
-    /// that were seen to be there and had not been read.
-    Truncated { source: SourceId, lost: Option<u64> },
+    /// Its file became shorter, or was written anew. So many bytes were seen to be there, and will never be read; nobody
+    /// can know how many more were.
+    Truncated { source: SourceId, lost_at_least: u64 },
     /// A hole was passed over, or NUL bytes behind one.
     Skipped { source: SourceId, bytes: u64 },
     /// Bytes that were there and will never be read; `None` where nobody knows how many.

@@ -90,6 +90,6 @@ fn lost(bytes: u64, is_unknown: bool) -> Option<String> {
         (0, false) => None,
         (0, true) => Some("something may be lost".to_owned()),
         (bytes, false) => Some(format!("{} lost", human::bytes(bytes))),
-        (bytes, true) => Some(format!("{} or more lost", human::bytes(bytes))),
+        (bytes, true) => Some(format!("at least {} lost", human::bytes(bytes))),
     }
 }

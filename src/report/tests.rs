@@ -228,14 +228,14 @@ fn a_run_that_follows() {
     keeping up
     3 sources followed, 1.20 MB behind for 3.2 s
     3 rotations · 1 truncation · 1 source without a file · 1 source that cannot be read · 4.10 kB held by removed files
-    512 B or more lost: a file was cut or removed between two looks
+    at least 512 B lost: a file was cut or removed between two looks
     disk full: out.log: make room; it goes on by itself
     counts went back to the last checkpoint 2 times: what came after it was read again
     counts go back to 1969-12-31T23:00:00Z, over restarts; times are of this process
 
     source                bytes  lines
     /var/log/quiet.log  1.00 MB      0  followed  3 rotations
-    /var/log/busy.log   1.00 MB      0  followed  1.20 MB behind for 3.2 s, 1 truncation, 512 B or more lost
+    /var/log/busy.log   1.00 MB      0  followed  1.20 MB behind for 3.2 s, 1 truncation, at least 512 B lost
     /var/log/gone.log   1.00 MB      0  followed  its file is gone, Permission denied
     ");
     assert!(

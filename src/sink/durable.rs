@@ -10,8 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 
-/// What follows the name of a file that is not trusted any more.
-const SUSPECT: &str = ".suspect-";
+use crate::place::SUSPECT;
 
 /// Makes sure of the name `path`: a file that was just made is there after a power loss only if its directory was synced.
 pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
@@ -69,6 +68,7 @@ fn free_name(path: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::place::is_put_aside;
 
     #[test]
     fn what_is_put_aside_keeps_what_was_synced_and_overwrites_nothing() {
@@ -84,6 +84,7 @@ mod tests {
             assert_eq!(fs::read_to_string(&aside).unwrap(), "sure\n");
             assert!(aside.to_string_lossy().contains("out.suspect-2") && !path.exists(), "{aside:?}");
             assert!(!seen.contains(&aside), "{aside:?}");
+            assert!(is_put_aside(aside.as_os_str().as_encoded_bytes()), "who follows has to know it: {aside:?}");
             seen.push(aside);
         }
     }

@@ -201,6 +201,7 @@ struct SourceNumbers {
     rotations: u64,
     truncations: u64,
     lost: u64,
+    is_lost_unknown: bool,
     skipped: u64,
 }
 
@@ -216,6 +217,7 @@ impl SourceNumbers {
             self.rotations += live.rotations;
             self.truncations += live.truncations;
             self.lost += live.bytes_lost;
+            self.is_lost_unknown |= live.is_lost_unknown;
             self.skipped += live.bytes_skipped;
         }
     }
@@ -248,8 +250,15 @@ fn sources(text: &mut Text, snapshot: &Snapshot) {
             source.rotations
         });
         counter("logweir_source_truncations_total", "How often it became shorter.", |source| source.truncations);
-        counter("logweir_source_lost_bytes_total", "Bytes that will never be read, where known.", |source| source.lost);
+        counter("logweir_source_lost_bytes_total", "Bytes that will never be read, at least.", |source| source.lost);
         counter("logweir_source_skipped_bytes_total", "Bytes of holes that were passed over.", |source| source.skipped);
+    }
+    if snapshot.run.lag.is_some() {
+        let help = "1 where more may be lost than was ever seen (a file was cut or removed between two looks).";
+        text.family(Kind::Gauge, "logweir_source_lost_unknown", help);
+        for (path, source) in &sources {
+            text.count(&[("source", path)], u64::from(source.is_lost_unknown));
+        }
     }
     if sources.values().any(|source| source.behind.is_some()) {
         text.family(Kind::Gauge, "logweir_source_behind_bytes", "Bytes that are there and were not read yet.");

@@ -77,7 +77,7 @@ impl Worker<'_> {
             Some((source, file)) if source == job.source => Ok(file),
             _ => {
                 let options = &self.shared.options;
-                BlockFile::open(job.input, options.mapping.may_map(), options.record_bytes_max)
+                BlockFile::open(job.input, |size| options.mapping.may_map(&self.choice, size), options.record_bytes_max)
             }
         };
         self.charge(StageKind::Read);

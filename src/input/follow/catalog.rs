@@ -2,17 +2,21 @@
 
 use std::{
     collections::{BTreeSet, HashSet},
+    ffi::OsStr,
     fs::Metadata,
-    os::unix::fs::MetadataExt,
+    os::unix::{ffi::OsStrExt, fs::MetadataExt},
     path::{Path, PathBuf},
 };
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 
-use super::{FollowError, FollowOptions};
-use crate::input::{
-    Access, DiscoverOptions, Unreadable,
-    discover::{Identity, discover_beside, is_glob},
+use super::{FollowError, FollowOptions, tracked::Seen};
+use crate::{
+    input::{
+        Access, DiscoverOptions, Unreadable,
+        discover::{Identity, discover_beside, is_glob},
+    },
+    place::is_put_aside,
 };
 
 /// What was found at one moment.
@@ -26,6 +30,8 @@ pub(super) struct Found {
 pub(super) struct FoundFile {
     pub(super) path: PathBuf,
     pub(super) identity: Identity,
+    /// How it looked, if it was familiar.
+    pub(super) seen: Option<Seen>,
 }
 
 /// Finds files.
@@ -64,13 +70,16 @@ impl Catalog {
 
     /// Looks what there is. The heads of `familiar` files are not looked at.
     pub(super) fn find(&self, familiar: &BTreeSet<Identity>) -> Found {
-        let found = discover_beside(&self.paths, self.options, familiar.iter().copied().collect());
+        let (found, seen) = discover_beside(&self.paths, self.options, familiar.iter().copied().collect());
         let mut files = Vec::with_capacity(found.inputs.len());
         let mut unreadable = found.unreadable;
         for input in found.inputs.into_iter().filter(|input| !self.is_excluded(&input.path)) {
             match input.access {
                 Access::Random { identity, .. } if self.ours.files.contains(&identity) => {}
-                Access::Random { identity, .. } => files.push(FoundFile { path: input.path, identity }),
+                Access::Random { identity, .. } => {
+                    let seen = seen.get(&identity).map(Seen::of);
+                    files.push(FoundFile { path: input.path, identity, seen });
+                }
                 Access::Stream | Access::Letters => unreadable.extend(self.stream(input.path)),
             }
         }
@@ -90,7 +99,13 @@ impl Catalog {
 
     fn is_excluded(&self, path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
-        self.whole.is_match(path) || self.names.is_match(name) || self.ours.has(path)
+        self.whole.is_match(path) || self.names.is_match(name) || self.ours.has(path) || self.is_put_aside(path, name)
+    }
+
+    /// True for what a sink of ours, in this process or in one before, wrote and put aside: its lines came from here. Who
+    /// names such a file wants it.
+    fn is_put_aside(&self, path: &Path, name: &OsStr) -> bool {
+        is_put_aside(name.as_bytes()) && !self.is_named(path)
     }
 
     /// False for a path that is none of those that are followed, nor below a directory or matched by a glob.

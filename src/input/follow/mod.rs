@@ -131,6 +131,9 @@ pub struct Follower {
     held_bytes: u64,
     held_bytes_max: u64,
     held_files_max: usize,
+    /// How many known files wait to be read to their end: they are not followed any more, and there is no room for them.
+    waiting: usize,
+    said_waiting: bool,
     said_too_many: bool,
     said_nfs: bool,
     /// Files that nobody knows begin where the options say, and not at their beginning.
@@ -182,6 +185,8 @@ impl Follower {
             held_bytes: 0,
             held_bytes_max: limits::HELD_BYTES,
             held_files_max: limits::HELD_FILES,
+            waiting: 0,
+            said_waiting: false,
             said_too_many: false,
             said_nfs: false,
             at_start: true,
@@ -200,6 +205,10 @@ impl Follower {
         self.now = self.now.max(now);
         let now = self.now;
         self.hear_events(now);
+        // A scan looks at most files too, and a look at a file may ask for a scan.
+        if now >= self.next_scan {
+            self.scan(now);
+        }
         if now >= self.next_look {
             self.look_at_files(now);
         }
@@ -232,7 +241,7 @@ impl Follower {
         let is_over = self.standard.as_ref().is_none_or(Standard::is_over);
         let takes_partial = self.options.partial_after.is_some();
         let waits = self.files.values().any(|file| file.after.is_some() || (takes_partial && file.waits_for_newline()));
-        is_over && !waits && self.queue.is_empty() && self.changes.is_empty()
+        is_over && !waits && self.waiting == 0 && self.queue.is_empty() && self.changes.is_empty()
     }
 
     /// How many blocks were given out: the number of the next one.

@@ -106,8 +106,8 @@ impl Follower {
         if tracked.tail.scanned != scanned {
             tracked.partial_since = None;
         }
-        if !matches!(turn, Ok(Turn::Restarted { .. })) {
-            tracked.peak = tracked.peak.max(size);
+        if let Some(lost_at_least) = turn.as_ref().ok().and_then(|turn| tracked.note_size(size, turn)) {
+            self.sources.news.push(SourceNews::Truncated { source: tracked.source, lost_at_least });
         }
         match turn {
             Ok(turn) => {
@@ -180,8 +180,10 @@ impl Follower {
         let Some(tracked) = self.files.get_mut(&key) else { return };
         let segment = std::mem::replace(&mut tracked.segment, 0)..reached;
         self.sources.segment(tracked.source, segment);
-        let lost = Some(tracked.peak.saturating_sub(reached));
-        self.sources.news.push(SourceNews::Truncated { source: tracked.source, lost });
+        // What was seen is known. What came between the last look and the truncation was seen by nobody, and no time or
+        // size of the file tells of it any more: it may be that nothing did, and that cannot be proven.
+        let lost_at_least = tracked.peak.saturating_sub(reached);
+        self.sources.news.push(SourceNews::Truncated { source: tracked.source, lost_at_least });
         tracked.peak = 0;
         tracked.origin = tracked.mark();
         tracked.forget_arrivals();

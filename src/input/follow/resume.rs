@@ -38,12 +38,29 @@ impl Sought {
     /// How old it is: as it was while it stood at its path, or else as it is.
     fn age(&self) -> Option<Age> {
         let now = match &self.located {
-            Located::Here(rest) => rest.file.metadata().ok().map(|metadata| Age::of(&metadata)),
+            Located::Here(rest) => Some(rest.age),
             Located::Home(age) => Some(*age),
             Located::Hidden(age, _) => *age,
             Located::Gone => None,
         };
         self.known.mark.age.or(now)
+    }
+}
+
+/// For how many more known files there is room: so many of those that are followed, and as many of those that are not any
+/// more and have only to be read to their end.
+struct Room {
+    wanted: usize,
+    unwanted: usize,
+}
+
+impl Room {
+    /// Takes the room for one, if there is any.
+    fn take(&mut self, is_wanted: bool) -> bool {
+        let room = if is_wanted { &mut self.wanted } else { &mut self.unwanted };
+        let left = room.checked_sub(1);
+        *room = left.unwrap_or(0);
+        left.is_some()
     }
 }
 
@@ -59,10 +76,11 @@ enum Located {
     Gone,
 }
 
+/// It is not held open: of thousands that are known there may be room for few.
 struct Rest {
     id: FileId,
     path: PathBuf,
-    file: File,
+    age: Age,
     /// The place in it; `None`: it is not what it was.
     tail: Option<Tail>,
 }
@@ -89,7 +107,10 @@ impl Follower {
     pub(super) fn resume_hidden(&mut self, found: &Found, places: &Places) {
         let is_astray = |known: &KnownFile| places.get(&identity(known.mark.id)) != Some(&known.path);
         if !self.known.iter().any(is_astray) {
+            self.waiting = 0;
             self.sources.hide_only(BTreeMap::new());
+        } else if self.waiting > 0 && self.room().unwanted == 0 {
+            // What became of them is seen when there is room for one: to open thousands every second would be in vain.
         } else if self.find_known(found, places) {
             self.chain();
         }
@@ -109,6 +130,8 @@ impl Follower {
         let mut hidden: BTreeMap<SourceId, String> = BTreeMap::new();
         let mut before: BTreeMap<PathBuf, Mark> = BTreeMap::new();
         let mut has_begun = false;
+        let mut room = self.room();
+        self.waiting = 0;
         for Sought { known, home, located } in sought {
             let mut mark = known.mark;
             let is_last = last.get(&home) == Some(&mark.id);
@@ -119,8 +142,9 @@ impl Follower {
                     continue;
                 }
                 Located::Here(rest) => {
-                    mark.age = mark.age.or_else(|| rest.file.metadata().ok().map(|metadata| Age::of(&metadata)));
-                    has_begun |= self.take_rest(&home, mark, rest, places);
+                    mark.age = mark.age.or(Some(rest.age));
+                    let known = KnownFile { path: known.path, mark };
+                    has_begun |= self.take_rest(&home, known, rest, places, &mut room);
                 }
                 // What came after it can be read meanwhile.
                 Located::Hidden(age, message) => {
@@ -132,33 +156,53 @@ impl Follower {
             before.insert(home, mark);
         }
         self.sources.hide_only(hidden);
+        self.tell_waiting();
         for (home, before) in before {
             self.take_later(&home, before, places);
         }
         has_begun
     }
 
-    /// Takes what came after `before`, and after all that has been read of the same path.
+    /// Takes what came after `before`, and after all that has been read of the same path. What cannot be opened while it
+    /// stands at the path, and is rotated before it can be, comes after that too: so it is remembered.
     fn take_later(&mut self, home: &Path, before: Mark, places: &Places) {
         let source = self.sources.number(home);
-        let read = self.last_mark(source).filter(|read| read.age > before.age);
-        self.take_siblings(source, home, &read.unwrap_or(before), places);
+        let before = self.last_mark(source).filter(|read| read.age > before.age).unwrap_or(before);
+        self.sources.set_last_mark(source, before);
+        self.take_siblings(source, home, &before, places);
     }
 
-    /// Goes on in a file; `false`: there is nothing to read of it, or it is open by now, as one that came after another.
-    fn take_rest(&mut self, home: &Path, mark: Mark, rest: Rest, places: &Places) -> bool {
+    /// For how many known files there is room beside those that are open.
+    fn room(&self) -> Room {
+        let most = self.options.max_files.max(1);
+        let wanted = self.files.values().filter(|tracked| tracked.is_wanted).count();
+        Room { wanted: most.saturating_sub(wanted), unwanted: most.saturating_sub(self.files.len() - wanted) }
+    }
+
+    /// Goes on in a file; `false`: there is nothing to read of it, or no room for it, or it is open by now, as one that
+    /// came after another.
+    fn take_rest(&mut self, home: &Path, known: KnownFile, rest: Rest, places: &Places, room: &mut Room) -> bool {
         let wanted_at = places.get(&identity(rest.id));
         let source = self.sources.number(home);
-        let is_done = rest.tail.as_ref().is_some_and(|tail| {
-            wanted_at == Some(&rest.path) && rest.file.metadata().is_ok_and(|metadata| metadata.size() == tail.offset)
-        });
+        let mark = known.mark;
+        let is_done =
+            rest.tail.as_ref().is_some_and(|tail| wanted_at == Some(&rest.path) && rest.age.size == tail.offset);
         if is_done || self.is_open(rest.id) {
             return false;
         }
+        if !room.take(wanted_at.is_some()) {
+            self.let_wait(known, wanted_at);
+            return false;
+        }
+        // Where it has just been renamed or removed it stays known, and the next scan looks for it.
+        let Ok(Some((file, rest))) = open_as(&rest.path, &known) else {
+            self.next_scan = self.now;
+            return false;
+        };
         let tail = rest.tail.unwrap_or_else(|| self.begun_anew(rest.id, source, &mark));
         self.forget_remembered(rest.id);
         self.sources.restore(source);
-        let key = self.register(source, rest.path, rest.file, tail);
+        let key = self.register(source, rest.path, file, tail);
         if let Some(tracked) = self.files.get_mut(&key) {
             tracked.has_left = true;
             tracked.age.modified = mark.age.map_or(tracked.age.modified, |age| age.modified);
@@ -168,6 +212,32 @@ impl Follower {
             }
         }
         true
+    }
+
+    /// There is no room for a known file now: it stays known.
+    fn let_wait(&mut self, mut known: KnownFile, wanted_at: Option<&PathBuf>) {
+        match wanted_at {
+            // It is one of those that are followed, and is taken or left out with them, where it stands now.
+            Some(path) if *path != known.path => {
+                self.changes.push(PlaceChange::Moved { id: known.mark.id, path: path.clone() });
+                known.path.clone_from(path);
+                self.known.put(known);
+            }
+            Some(_) => {}
+            None => self.waiting += 1,
+        }
+    }
+
+    fn tell_waiting(&mut self) {
+        if self.waiting > 0 && !std::mem::replace(&mut self.said_waiting, true) {
+            let message = format!(
+                "only {} files that are not followed any more are read to their end at once; {} wait for that, and stay \
+                 known: let them stand where they are, or raise --max-files",
+                self.options.max_files.max(1),
+                self.waiting
+            );
+            self.sources.news.push(SourceNews::Limited { message });
+        }
     }
 
     /// A known file is nowhere. Where some of it was not read, or nobody can know that, it is said, once.
@@ -213,7 +283,9 @@ impl Follower {
 
     /// The beginning of a file that is not what it was at `mark`.
     pub(super) fn begun_anew(&mut self, id: FileId, source: SourceId, mark: &Mark) -> Tail {
-        self.sources.news.push(SourceNews::Truncated { source, lost: None });
+        // The state says how long it was. But some of what is behind the mark may have been given out in vain or said to
+        // be lost before: so nothing of it is sure to be missing now.
+        self.sources.news.push(SourceNews::Truncated { source, lost_at_least: 0 });
         Tail::begun_anew(id, mark.epoch)
     }
 
@@ -251,7 +323,7 @@ fn home(path: &Path, homes: &Homes<'_>) -> PathBuf {
 fn locate(known: &KnownFile, wanted_at: Option<&PathBuf>, home: &Path, listings: &mut Listings) -> Located {
     for path in wanted_at.into_iter().chain([&known.path]) {
         match open_as(path, known) {
-            Ok(Some(rest)) if rest.tail.is_some() => return Located::Here(rest),
+            Ok(Some((_, rest))) if rest.tail.is_some() => return Located::Here(rest),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Located::Hidden(age_of(path, known), cannot_be_opened(path, &error)),
@@ -264,7 +336,7 @@ fn locate(known: &KnownFile, wanted_at: Option<&PathBuf>, home: &Path, listings:
     for (_, name) in others {
         let path = known.path.with_file_name(&name);
         let rest = match open_as(&path, known) {
-            Ok(Some(rest)) => rest,
+            Ok(Some((_, rest))) => rest,
             Ok(None) => continue,
             Err(error) => match age_of(&path, known) {
                 Some(age) => return Located::Hidden(Some(age), cannot_be_opened(&path, &error)),
@@ -300,16 +372,17 @@ fn is_another(path: &Path, mark: &Mark) -> bool {
 }
 
 /// Opens `path` if the known file stands there; with the place in it if it is what it was.
-fn open_as(path: &Path, known: &KnownFile) -> io::Result<Option<Rest>> {
+fn open_as(path: &Path, known: &KnownFile) -> io::Result<Option<(File, Rest)>> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() || (metadata.dev(), metadata.ino()) != identity(known.mark.id) {
         return Ok(None);
     }
     let file = open_at_once(path)?;
     let id = file_id(&file)?;
-    if known.mark.is_of_another(id, &Age::of(&file.metadata()?)) {
+    let age = Age::of(&file.metadata()?);
+    if known.mark.is_of_another(id, &age) {
         return Ok(None);
     }
     let tail = Tail::proven(&file, id, &known.mark)?;
-    Ok(Some(Rest { id, path: path.to_owned(), file, tail }))
+    Ok(Some((file, Rest { id, path: path.to_owned(), age, tail })))
 }

@@ -63,6 +63,8 @@ impl Follower {
         let Some(tracked) = self.files.get_mut(&key) else { return };
         tracked.tail = tail;
         tracked.segment = tracked.tail.offset;
+        // What it was before may have been read and delivered: nobody is to say that it is lost.
+        tracked.peak = tracked.tail.offset;
         tracked.forget_arrivals();
         tracked.ends = false;
         tracked.leaving = tracked.leaving.map(|_| now);

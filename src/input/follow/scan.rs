@@ -1,7 +1,7 @@
 //! Looking around: what is there, what is new, what has changed.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     fs::File,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
@@ -21,7 +21,7 @@ use super::{
 use crate::{
     input::{
         describe,
-        discover::{is_on_nfs, open_at_once},
+        discover::{Identity, is_on_nfs, open_at_once},
     },
     limits,
     metrics::SourceNews,
@@ -56,6 +56,18 @@ impl Follower {
                 self.seen(key, seen);
             }
             Err(error) => self.cannot_read(key, &error),
+        }
+    }
+
+    /// Looks at a file that was just found where it stands: what was `seen` of it then is a look.
+    fn look_at_found(&mut self, key: Key, places: &Places, seen: &HashMap<Identity, Seen>) {
+        let Some(tracked) = self.files.get(&key) else { return };
+        let is_well = tracked.leaving.is_none() && tracked.trouble.is_none();
+        if is_well
+            && places.get(&tracked.identity()) == Some(&tracked.path)
+            && let Some(&seen) = seen.get(&tracked.identity())
+        {
+            self.seen(key, seen);
         }
     }
 
@@ -134,8 +146,10 @@ impl Follower {
         let found = self.catalog.find(&familiar);
         let places = places(&found);
         let keys: Vec<Key> = self.files.keys().copied().collect();
+        let seen = found.files.iter().filter_map(|file| Some((file.identity, file.seen?))).collect();
         for key in keys {
             self.check_path(key, &places);
+            self.look_at_found(key, &places, &seen);
         }
         self.resume_hidden(&found, &places);
         self.admit_all(&found);

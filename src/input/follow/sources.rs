@@ -27,7 +27,7 @@ struct Source {
     last: Option<Key>,
     /// All that are open.
     files: Vec<Key>,
-    /// How far the last file was read when it was closed.
+    /// How far the last file was read when it was closed, or when the state knew it last.
     last_mark: Option<Mark>,
     had_file: bool,
     trouble: Option<String>,
@@ -99,6 +99,11 @@ impl Sources {
         if entry.last == Some(key) {
             entry.last_mark = Some(mark);
         }
+    }
+
+    /// What comes to `source` comes after `mark`, unless a file of it is open.
+    pub(super) fn set_last_mark(&mut self, source: SourceId, mark: Mark) {
+        self.list[source as usize].last_mark = Some(mark);
     }
 
     pub(super) fn set_last(&mut self, source: SourceId, key: Key) {

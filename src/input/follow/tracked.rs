@@ -8,7 +8,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Key, tail::Tail};
+use super::{
+    Key,
+    tail::{Tail, Turn},
+};
 use crate::{
     limits,
     place::{Age, Mark},
@@ -34,7 +37,7 @@ pub(super) struct Tracked {
     pub(super) seen: Seen,
     /// When it was made, and when it was last written while it stood at its path.
     pub(super) age: Age,
-    /// The largest size that it had while it was known to be what it was.
+    /// How far it was seen to reach since it was known to be what it is.
     pub(super) peak: u64,
     /// Its path is one of those that are followed.
     pub(super) is_wanted: bool,
@@ -173,6 +176,18 @@ impl Tracked {
             self.partial_since = None;
         }
         has_changed
+    }
+
+    /// Notes how long it was at a turn. Returns how much of it is gone, if it became shorter, and all that was read stands.
+    pub(super) fn note_size(&mut self, size: u64, turn: &Turn) -> Option<u64> {
+        let peak = match turn {
+            Turn::Restarted { .. } => return None,
+            // Behind the last byte there may be room that was made in advance: nothing is lost with that.
+            Turn::Quiet => self.tail.scanned,
+            _ => self.peak.max(size),
+        };
+        let before = std::mem::replace(&mut self.peak, peak.min(size));
+        before.checked_sub(size).filter(|&lost| lost > 0)
     }
 
     fn note_arrival(&mut self, size: u64, now: Instant) {

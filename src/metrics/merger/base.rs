@@ -42,7 +42,7 @@ pub(crate) struct EarlierPart {
 
 impl EarlierPart {
     /// What `merger` leaves. What comes again, from block `rewound_to` on, leaves its traces and samples then.
-    pub(super) fn of(merger: &Merger, rewound_to: Option<u64>) -> Self {
+    pub(super) fn of(merger: &mut Merger, rewound_to: Option<u64>) -> Self {
         let end = rewound_to.map_or(u64::MAX, |block| merger.first + block);
         let (traces, faults) = (merger.last_traces(), merger.faults.iter());
         Self {

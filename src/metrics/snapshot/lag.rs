@@ -44,7 +44,7 @@ pub struct Lag {
     pub bytes_skipped: u64,
     /// Bytes that were seen to be there and will never be read.
     pub bytes_lost: u64,
-    /// True where something may have been lost that was never seen.
+    /// True where something may have been lost that was never seen: `bytes_lost` is then the least.
     pub is_lost_unknown: bool,
     /// Bytes of files that were removed and are still open: space that others wait for.
     pub held_bytes: u64,

@@ -43,10 +43,10 @@ impl Followed {
                 self.behind_since = behind_since.filter(|_| live.bytes_behind > 0);
             }
             SourceNews::Rotated { .. } => (live.rotations, live.is_gone) = (live.rotations + 1, false),
-            SourceNews::Truncated { lost, .. } => {
+            SourceNews::Truncated { lost_at_least, .. } => {
                 live.truncations += 1;
-                live.bytes_lost += lost.unwrap_or(0);
-                live.is_lost_unknown |= lost.is_none();
+                live.bytes_lost += lost_at_least;
+                live.is_lost_unknown = true;
             }
             SourceNews::Skipped { bytes, .. } => live.bytes_skipped += bytes,
             SourceNews::Lost { bytes, .. } => {

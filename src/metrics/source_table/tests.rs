@@ -71,8 +71,8 @@ fn what_happened_is_counted() {
         SourceNews::Gone { source: 0 },
         SourceNews::Gone { source: 1 },
         SourceNews::Rotated { source: 0, identity: (1, 77) },
-        SourceNews::Truncated { source: 0, lost: Some(5) },
-        SourceNews::Truncated { source: 0, lost: None },
+        SourceNews::Truncated { source: 0, lost_at_least: 5 },
+        SourceNews::Truncated { source: 0, lost_at_least: 0 },
         SourceNews::Lost { source: 0, bytes: Some(2) },
         SourceNews::Skipped { source: 0, bytes: 4_096 },
         SourceNews::Held { bytes: 1_000 },
@@ -87,10 +87,21 @@ fn what_happened_is_counted() {
     };
     assert_eq!(live(&table, 0), expected);
     assert_eq!(table.view().listed[0].identity, Some((1, 77)));
-    assert!(live(&table, 1).is_gone);
+    assert!(live(&table, 1).is_gone && !live(&table, 1).is_lost_unknown);
     let lag = table.lag().expect("sources are followed");
     assert_eq!((lag.rotations, lag.truncations, lag.bytes_lost, lag.held_bytes, lag.gone), (1, 2, 7, 1_000, 1));
     assert!(lag.is_lost_unknown);
+}
+
+/// Where all was read that was ever seen, more may have come between the last look and the cut.
+#[test]
+fn of_a_truncation_nobody_knows_all_that_it_took() {
+    for lost_at_least in [0, 5] {
+        let table = table(&[added(0), SourceNews::Truncated { source: 0, lost_at_least }]);
+        let lag = table.lag().expect("sources are followed");
+        assert_eq!((lag.bytes_lost, lag.is_lost_unknown), (lost_at_least, true));
+        assert!(live(&table, 0).is_lost_unknown);
+    }
 }
 
 #[test]

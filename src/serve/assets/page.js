@@ -82,7 +82,7 @@ function showLag(lag, over) {
 }
 
 const lostWords = ({ bytes_lost, lost_unknown }) =>
-  (lost_unknown ? bytes_lost ? `${bytes(bytes_lost)} or more` : "not known" : bytes_lost ? bytes(bytes_lost) : "none");
+  (lost_unknown ? bytes_lost ? `at least ${bytes(bytes_lost)}` : "not known" : bytes_lost ? bytes(bytes_lost) : "none");
 
 /** The sources that most want to be looked at. */
 function showSources({ sources }) {

@@ -154,6 +154,39 @@ fn what_cannot_be_synced_is_put_aside_and_written_again_to_a_new_file() {
     }
 }
 
+/// Nobody knows which of its lines are whose: so nothing of it is cut off, and what may not be on disk is written again.
+#[test]
+fn what_somebody_else_writes_to_as_well_is_put_aside_whole() {
+    let copying = Copying::new();
+    let Some(strace) = Strace::new(copying.folder.path(), "a sync that fails, of a file of two writers") else {
+        return;
+    };
+    let program =
+        Program::start(&mut strace.command(&copying.command(), "fdatasync:error=EIO:when=10", Some(&copying.out)));
+    append(&copying.log, "INFO one\n");
+    wait_for(&copying.out, "INFO one\n");
+    append(&copying.out, "theirs\n");
+    append(&copying.log, "INFO two\n");
+    wait_for(&copying.out, "INFO one\ntheirs\nINFO two\n");
+    append_until(&copying.log, || strace.injected() > 0);
+    assert!(strace.injected() > 0, "it did not happen");
+    Strace::release(&program);
+    append(&copying.log, "INFO behind it\n");
+    let all = fs::read_to_string(&copying.log).unwrap();
+    let new = || fs::read_to_string(&copying.out).unwrap_or_default();
+    wait_until(|| new().ends_with("INFO behind it\n"), new);
+    let ended = finish(program);
+    assert!(ended.stderr.contains("somebody else writes to it too"), "{ended:?}");
+    assert!(ended.stderr.contains("it is now") && !ended.stderr.contains("cut to"), "{ended:?}");
+    let (new, written) = (new(), all_written(&copying.out));
+    let aside = written.strip_suffix(&new).expect("it stands last");
+    assert!(aside.starts_with("INFO one\ntheirs\nINFO two\n"), "{aside}");
+    // The lines of the log are all there, in order; those that may not be on disk stand in both.
+    let ours = aside.replace("theirs\n", "");
+    assert!(all.starts_with(&ours) && all.ends_with(&new), "{ours} {new}");
+    assert!(ours.len() + new.len() > all.len(), "nothing was cut off: {} + {} of {}", ours.len(), new.len(), all.len());
+}
+
 /// Letters are somebody's last copy: those that may not be on disk are written once more, elsewhere.
 #[test]
 fn letters_that_cannot_be_synced_are_written_again_to_a_new_file() {

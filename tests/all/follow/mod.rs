@@ -4,6 +4,7 @@ mod carried;
 mod crash;
 mod disturbed;
 mod idle;
+mod ids;
 mod odd;
 mod outage;
 mod own;

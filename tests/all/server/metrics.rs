@@ -235,6 +235,7 @@ fn numbers_are_those_of_the_snapshot() {
         ("rotations_total", 0.0),
         ("truncations_total", 1.0),
         ("lost_bytes_total", 512.0),
+        ("lost_unknown", 1.0),
         ("skipped_bytes_total", 4_096.0),
     ] {
         assert_eq!(value(&series, &format!("logweir_source_{name}"), &checkout), expected, "{name}");

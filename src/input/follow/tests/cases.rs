@@ -130,7 +130,26 @@ fn a_truncated_file_is_read_from_its_beginning() {
     bench.append("app.log", "new\n");
     bench.poll();
     assert_eq!(bench.text(), "first\nsecond\nnew\n");
-    assert_eq!(bench.truncations(), [Some(4)]);
+    assert_eq!(bench.truncations(), [4]);
+}
+
+#[test]
+fn what_is_cut_off_a_record_that_had_only_begun_is_said_and_counted_once() {
+    let mut bench = Bench::new();
+    let file = bench.append("app.log", "first\npart");
+    bench.start();
+    for is_scanned in [false, true] {
+        if is_scanned {
+            bench.append("app.log", "ly");
+            bench.poll();
+        }
+        file.set_len(8).unwrap();
+        bench.poll_times(2);
+        assert_eq!(bench.truncations().last(), Some(&2));
+    }
+    bench.append("app.log", "th\n");
+    bench.poll();
+    assert_eq!((bench.text().as_str(), bench.truncations()), ("first\npath\n", vec![2, 2]));
 }
 
 #[test]
@@ -142,7 +161,7 @@ fn a_file_that_was_truncated_and_has_grown_past_the_old_place_is_read_from_its_b
     fs::write(bench.path("app.log"), &lines).unwrap();
     bench.poll();
     assert_eq!(bench.text(), format!("a\nb\nc\n{lines}"));
-    assert_eq!(bench.truncations(), [Some(0)]);
+    assert_eq!(bench.truncations(), [0]);
 }
 
 #[test]
@@ -276,4 +295,8 @@ fn room_that_was_made_in_advance_is_waited_in() {
     OpenOptions::new().write(true).open(bench.path("app.log")).unwrap().write_all_at(b"b\n", 2).unwrap();
     bench.poll();
     assert_eq!((bench.text(), bench.truncations().len()), ("a\nb\n".to_owned(), 0));
+    // What was not needed is given back.
+    file.set_len(4).unwrap();
+    bench.poll();
+    assert_eq!(bench.truncations().len(), 0);
 }

@@ -31,7 +31,7 @@ fn a_file_on_a_renumbered_device_goes_on_at_its_mark() {
         bench.append("app.log", "3\n");
         bench.start();
         assert_eq!(bench.text(), before + "3\n", "{from:?}");
-        assert_eq!(bench.truncations(), []);
+        assert!(bench.truncations().is_empty());
         assert_eq!(bench.known.len(), 1, "the old number is forgotten: {:?}", bench.known);
         assert_eq!(bench.known[0].mark.id.device, device);
         // A session that failed before the state could be told.

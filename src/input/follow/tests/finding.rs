@@ -136,3 +136,95 @@ fn a_file_that_became_a_directory_and_comes_back_is_read() {
     bench.poll();
     assert_eq!(bench.text(), "1\n2\n");
 }
+
+/// Five files that were read to "old", and then went on.
+fn five_known(change: impl Fn(&str) -> String) -> Bench {
+    let mut bench = Bench::of(&["*.log"]);
+    let names = ["a.log", "b.log", "c.log", "d.log", "e.log"];
+    names.iter().for_each(|name| _ = bench.append(name, "old\n"));
+    bench.start();
+    bench.end();
+    assert_eq!(bench.known.len(), 5);
+    for name in names {
+        bench.append(name, format!("{name}\n"));
+        bench.rename(name, &change(name));
+    }
+    bench.options.max_files = 2;
+    bench
+}
+
+fn lines_behind_old(bench: &Bench) -> Vec<String> {
+    let text = bench.text();
+    let mut lines: Vec<String> = text.lines().filter(|line| *line != "old").map(str::to_owned).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn known_files_that_are_not_followed_any_more_are_read_in_turn_and_it_is_said_once() {
+    for is_until_eof in [false, true] {
+        let mut bench = five_known(|name| format!("{name}.gone"));
+        bench.options.until_eof = is_until_eof;
+        bench.start();
+        assert_eq!((bench.follower().files.len(), lines_behind_old(&bench).len()), (2, 2));
+        assert_eq!(bench.known.len(), 5, "those that wait are not forgotten");
+        assert!(!bench.follower().is_at_end(), "there is more");
+        // A crash, and a session that fails, change nothing about that.
+        bench.start();
+        let known = bench.known.clone();
+        bench.follower().rewind(&known);
+        bench.take();
+        assert_eq!((bench.follower().files.len(), bench.known.len()), (2, 5));
+        bench.append("f.log", "f.log\n");
+        let mut most = 0;
+        for _ in 0..40 {
+            bench.poll();
+            let followed = bench.follower();
+            most = most.max(followed.files.values().filter(|tracked| !tracked.is_wanted).count());
+        }
+        assert_eq!(most, 2);
+        assert_eq!(lines_behind_old(&bench), ["a.log", "b.log", "c.log", "d.log", "e.log", "f.log"]);
+        assert_eq!((bench.known.len(), bench.truncations().len()), (1, 0), "{:?}", bench.known);
+        // Twice: by the process before the crash, and by the one after it.
+        assert_eq!(bench.count(|news| matches!(news, SourceNews::Limited { .. })), 2);
+        assert!(bench.follower().is_at_end());
+    }
+}
+
+#[test]
+fn known_files_that_are_too_many_and_were_renamed_go_on_where_they_were_when_there_is_room() {
+    let mut bench = five_known(|name| format!("new-{name}"));
+    bench.start();
+    bench.poll_times(10);
+    let mut come = lines_behind_old(&bench);
+    assert_eq!((come.len(), bench.follower().files.len(), bench.known.len()), (2, 2, 5), "{come:?}");
+    assert_eq!(bench.count(|news| matches!(news, SourceNews::Limited { .. })), 1);
+    for _ in 0..3 {
+        come.iter().for_each(|name| _ = fs::remove_file(bench.path(&format!("new-{name}"))));
+        bench.poll_times(10);
+        come = lines_behind_old(&bench);
+    }
+    assert_eq!(come, ["a.log", "b.log", "c.log", "d.log", "e.log"]);
+    assert_eq!(bench.text().matches("old").count(), 5);
+}
+
+#[test]
+fn what_a_sink_has_put_aside_is_left_out_unless_somebody_names_it() {
+    let mine = "mine.suspect-20261127T184501Z";
+    let aside = ["out.suspect-20261127T184501Z", "out.suspect-20261127T184501Z-2"];
+    let others =
+        ["out.suspect-2026", "out.suspect-20261127T184501Z-", "suspect", ".suspect-1.log", "a.suspect-20261127"];
+    let mut bench = Bench::of(&[".", mine]);
+    for name in aside.iter().chain(&others).chain(&[mine]) {
+        bench.append(name, format!("{name}\n"));
+    }
+    bench.start();
+    bench.append("b.suspect-20261127T184501Z", "later\n");
+    bench.poll_times(3);
+    let text = bench.text();
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort();
+    let mut expected = vec!["out.suspect-2026", "out.suspect-20261127T184501Z-", "suspect", "a.suspect-20261127", mine];
+    expected.sort();
+    assert_eq!(lines, expected);
+}

@@ -221,3 +221,35 @@ fn a_known_file_that_cannot_be_opened_is_said_once_and_when_it_can_be() {
     assert_eq!(bench.text(), "1\n3\n2\n");
     assert_eq!((bench.failures().len(), bench.count(|news| matches!(news, SourceNews::Restored { .. }))), (1, 1));
 }
+
+/// The file at the path came after one that is gone. It may not be opened, and so nothing is known of it, when it is
+/// rotated: it is known by then from what came before it.
+#[test]
+fn what_cannot_be_opened_after_a_file_that_is_gone_and_is_rotated_then_is_read_when_it_can_be() {
+    let _rights = Rights::without_root();
+    let mut bench = Bench::new().with(|options| options.from = From::End);
+    bench.append("app.log", "");
+    bench.start();
+    bench.append("app.log", "1\n");
+    bench.poll();
+    bench.end();
+    tick();
+    // Its inode is nobody else's.
+    let _held = fs::File::open(bench.path("app.log")).unwrap();
+    bench.remove("app.log");
+    bench.append("app.log", "2\n");
+    let allow = |bench: &Bench, name, mode| {
+        fs::set_permissions(bench.path(name), Permissions::from_mode(mode)).unwrap();
+    };
+    allow(&bench, "app.log", 0);
+    bench.start();
+    bench.start();
+    tick();
+    bench.rename("app.log", "app.log.1");
+    bench.append("app.log", "3\n");
+    bench.poll_times(2);
+    assert_eq!((bench.text().as_str(), bench.known.len()), ("1\n3\n", 2));
+    allow(&bench, "app.log.1", 0o644);
+    bench.poll_times(2);
+    assert_eq!(bench.text(), "1\n3\n2\n");
+}

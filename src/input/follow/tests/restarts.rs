@@ -53,7 +53,7 @@ fn a_file_that_was_rewritten_meanwhile_is_read_from_its_beginning_and_said() {
     bench.start();
     fs::write(bench.path("app.log"), "3\n4\n5\n").unwrap();
     bench.start();
-    assert_eq!((bench.text(), bench.truncations()), ("1\n2\n3\n4\n5\n".to_owned(), vec![None]));
+    assert_eq!((bench.text(), bench.truncations()), ("1\n2\n3\n4\n5\n".to_owned(), vec![0]));
 }
 
 /// The same bytes at the same place, and not the same line.
@@ -82,6 +82,27 @@ fn what_stands_there_after_a_truncation_is_told_from_what_stood_there_before() {
         assert_ne!(after, before, "down: {is_down}");
         bench.start();
         assert_eq!(bench.content(), after, "the same after a restart");
+    }
+}
+
+#[test]
+fn what_stands_in_another_file_under_the_same_name_is_told_from_what_stood_in_the_first() {
+    for is_down in [false, true] {
+        let mut bench = Bench::new();
+        bench.append("app.log", "1\n2\n");
+        bench.start();
+        let before = bench.content();
+        if is_down {
+            bench.end();
+        }
+        bench.remove("app.log");
+        bench.append("app.log", "1\n2\n");
+        if is_down {
+            bench.start();
+        }
+        bench.poll_times(4);
+        assert_eq!(bench.text(), "1\n2\n1\n2\n");
+        assert_ne!(bench.content(), before, "down: {is_down}");
     }
 }
 

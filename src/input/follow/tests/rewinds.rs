@@ -196,3 +196,16 @@ fn what_could_not_be_held_is_said_to_be_lost_only_when_it_is_asked_for() {
         assert_eq!((bench.text().as_str(), lost(&bench)), ("", 0));
     }
 }
+
+/// All that was there before was delivered.
+#[test]
+fn what_was_truncated_before_a_session_failed_is_not_said_to_be_lost_twice() {
+    let mut bench = Bench::new();
+    let file = bench.append("app.log", "1\n2\n");
+    bench.start();
+    let known = bench.known.clone();
+    file.set_len(0).unwrap();
+    bench.rewind(known);
+    bench.poll();
+    assert_eq!(bench.truncations(), [0]);
+}

@@ -164,9 +164,10 @@ impl Bench {
         self.news.iter().filter_map(message).collect()
     }
 
-    pub(super) fn truncations(&self) -> Vec<Option<u64>> {
+    /// How much was lost at least by each.
+    pub(super) fn truncations(&self) -> Vec<u64> {
         let lost = |news: &SourceNews| match news {
-            SourceNews::Truncated { lost, .. } => Some(*lost),
+            SourceNews::Truncated { lost_at_least, .. } => Some(*lost_at_least),
             _ => None,
         };
         self.news.iter().filter_map(lost).collect()
