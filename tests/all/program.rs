@@ -172,9 +172,9 @@ impl Program {
 
     /// Waits for its end, and fails where that takes longer than `limit` from now.
     pub fn end_within(mut self, limit: Duration) -> Ended {
-        let (begun, mut most) = (Instant::now(), 0);
+        let (begun, mut memory) = (Instant::now(), Memory::of(self.child.id()));
         let status = loop {
-            most = most.max(self.private_kib());
+            memory.look();
             if let Some(status) = self.child.try_wait().expect("it is our child") {
                 break status;
             }
@@ -184,7 +184,7 @@ impl Program {
         let took = self.started.elapsed();
         let stdout = self.stdout.take().map_or_else(Vec::new, |thread| thread.join().expect("the reader ends"));
         let rest: String = self.errors.iter().collect();
-        Ended { status, stdout, stderr: self.stderr.clone() + &rest, took, private_kib: most }
+        Ended { status, stdout, stderr: self.stderr.clone() + &rest, took, private_kib: memory.most_kib }
     }
 
     pub fn end(self) -> Ended {
@@ -242,6 +242,29 @@ fn catches(pid: u32, signal: Signal) -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
     mask >> (signal.as_raw() - 1) & 1 == 1
+}
+
+/// The most private memory that a process was seen to have.
+pub struct Memory {
+    pid: u32,
+    next: Instant,
+    pub most_kib: u64,
+}
+
+impl Memory {
+    pub fn of(pid: u32) -> Self {
+        Self { pid, next: Instant::now(), most_kib: 0 }
+    }
+
+    /// Looks, unless it looked a moment ago: the kernel goes through all pages, and holds the process up meanwhile. That may
+    /// take a tenth of its time.
+    pub fn look(&mut self) {
+        let begun = Instant::now();
+        if begun >= self.next {
+            self.most_kib = self.most_kib.max(private_kib(self.pid));
+            self.next = Instant::now() + 10 * begun.elapsed();
+        }
+    }
 }
 
 /// Private memory of a process: what is resident and mapped by nobody else, pages of files and the program's own among it.

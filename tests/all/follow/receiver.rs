@@ -177,6 +177,7 @@ impl Read for Patient<'_> {
 
 fn serve(stream: TcpStream, received: &Received, is_over: &AtomicBool) -> io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_millis(10)))?;
+    stream.set_nodelay(true)?;
     let mut reader = BufReader::with_capacity(1 << 20, Patient(stream, received, is_over));
     while let Some(body) = request(&mut reader, received)? {
         let mood = received.mood();
@@ -197,7 +198,9 @@ fn serve(stream: TcpStream, received: &Received, is_over: &AtomicBool) -> io::Re
         if status == 200 {
             received.enter(&body);
         }
-        write!(reader.get_mut().0, "HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n")?;
+        // At once: the pieces of an answer would wait for each other, as long as the other side waits with its confirmation.
+        let answer = format!("HTTP/1.1 {status} Said\r\nContent-Length: 0\r\n\r\n");
+        reader.get_mut().0.write_all(answer.as_bytes())?;
     }
     Ok(())
 }
