@@ -28,8 +28,8 @@ pub fn follow(args: &FollowArgs, common: &Common) -> Outcome {
     let prints = first.graph().sinks.iter().any(|sink| sink.kind == "stdout");
     let (store, checkpoint) = open_state(&args.state, args)?;
     let dir = store.as_ref().map(|store| store.dir().to_owned());
-    raise_descriptors();
-    let mut following = Following::new(follow_options(args), &first, (store, checkpoint))?;
+    let max_files = args.input.max_files.min(room_for_files());
+    let mut following = Following::new(follow_options(args, max_files), &first, (store, checkpoint))?;
     if let Some(dir) = dir {
         // Another process may record a run there; that is no reason not to follow.
         following.record(&dir).unwrap_or_else(|error| say(format_args!("history is not recorded: {error}")));
@@ -80,14 +80,18 @@ fn open_state(
     Ok((Some(store), loaded.checkpoint))
 }
 
-/// Each file takes a descriptor, and a process commonly begins with room for a thousand, though it may have more.
-fn raise_descriptors() {
+/// How many files may be followed. Each takes a descriptor, and a process commonly begins with room for a thousand, though
+/// it may have more, and takes them here. State, sinks, and the server with those whom it answers come after the files,
+/// and must find some left.
+fn room_for_files() -> usize {
     let limit = getrlimit(Resource::Nofile);
     // Where that is not allowed, fewer files are followed, and it is said.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
+    let all = getrlimit(Resource::Nofile).current.map_or(usize::MAX, |all| usize::try_from(all).unwrap_or(usize::MAX));
+    all - (all / 2).min(limits::OTHER_DESCRIPTORS)
 }
 
-fn follow_options(args: &FollowArgs) -> FollowOptions {
+fn follow_options(args: &FollowArgs, max_files: usize) -> FollowOptions {
     let input = &args.input;
     let from = match (input.lines, input.from) {
         (Some(lines), _) => From::LastLines(lines),
@@ -97,7 +101,7 @@ fn follow_options(args: &FollowArgs) -> FollowOptions {
     FollowOptions {
         paths: input.paths.clone(),
         exclude: input.exclude.clone(),
-        max_files: input.max_files,
+        max_files,
         from,
         partial_after: input.partial_after,
         poll_only: input.poll,

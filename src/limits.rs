@@ -87,6 +87,8 @@ pub const REOPEN_TIME_MAX: Duration = Duration::from_secs(30);
 pub const HELD_BYTES: u64 = 4 << 30;
 /// Files that are followed at once: each takes a descriptor, of which a process is commonly given 1,024 to begin with.
 pub const FOLLOWED_FILES: usize = 10_000;
+/// Descriptors that are not given to files that are followed, unless that were more than half of all.
+pub const OTHER_DESCRIPTORS: usize = 128;
 /// How long a last line may wait for its newline where following ends at the end of what is there: writers that write a
 /// line in parts do not pause for a second between them.
 pub const PARTIAL_TIME: Duration = Duration::from_secs(1);

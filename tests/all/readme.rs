@@ -360,6 +360,7 @@ fn its_limits_are_those_of_the_code() {
         ("SIGNAL_ECHO_TIME", time(limits::SIGNAL_ECHO_TIME)),
         ("DRAIN_TIME", time(limits::DRAIN_TIME)),
         ("FOLLOWED_FILES", grouped(limits::FOLLOWED_FILES)),
+        ("OTHER_DESCRIPTORS", grouped(limits::OTHER_DESCRIPTORS)),
         ("LOOK_INTERVAL", time(limits::LOOK_INTERVAL)),
         ("BATCH_TIME", time(limits::BATCH_TIME)),
         ("PARTIAL_TIME", time(limits::PARTIAL_TIME)),

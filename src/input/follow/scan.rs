@@ -179,7 +179,7 @@ impl Follower {
             let most = self.options.max_files;
             let message = format!(
                 "only {most} files are followed at once; {left_out} are left out, those that changed longest ago: name \
-                 fewer, or raise --max-files"
+                 fewer, or raise --max-files, or the limit of open files (ulimit -Hn) where that is the lower one"
             );
             self.sources.news.push(SourceNews::Limited { message });
         }

@@ -5,12 +5,14 @@ use std::{
     io::Write,
     os::unix::fs::FileExt,
     path::Path,
+    process::{Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use super::{Strace, append, as_nobody, finish, wait_for, wait_until};
+use super::{Strace, append, as_nobody, copying, finish, wait_for, wait_until};
 use crate::{
+    http::get,
     program::{HANG, Program, allow, ended, file, folder, follow, is_long, private_kib},
     support::skip,
 };
@@ -48,6 +50,27 @@ fn a_file_that_is_removed_while_it_is_read_is_read_to_its_end_and_closed() {
     }
     println!("closed after {:.1?}", removed.elapsed());
     finish(program);
+}
+
+/// Where few files may be open at once, as many are followed as leave room for state, sinks and server, and that is said.
+#[test]
+fn of_few_descriptors_some_are_left_for_all_else() {
+    let folder = folder();
+    let (logs, out) = (folder.path().join("logs"), folder.path().join("out"));
+    fs::create_dir(&logs).expect("a directory");
+    (0..300).for_each(|number| _ = file(&logs, &format!("{number}.log"), "INFO there\n"));
+    let mut command = Command::new("prlimit");
+    command.args(["--nofile=200:200", env!("CARGO_BIN_EXE_logweir"), "follow", "--listen", "0", "--from", "start"]);
+    command.arg("--state").arg(folder.path().join("state")).arg("-c").arg(copying(folder.path(), &out)).arg(&logs);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut program = Program::start(&mut command);
+    let address = program.address();
+    let read = || fs::read_to_string(&out).map_or(0, |text| text.lines().count());
+    wait_until(|| read() == 100, || format!("{} lines", read()));
+    assert_eq!(get(address, "/readyz").status, 200);
+    let ended = finish(program);
+    assert!(ended.stderr.contains("only 100 files are followed at once; 200 are left out"), "{ended:?}");
+    assert!(ended.stderr.contains("ulimit -Hn") && !ended.stderr.contains("Too many open files"), "{ended:?}");
 }
 
 #[test]
