@@ -20,10 +20,13 @@ use crate::{
 /// How long to wait before a session is begun again that could not go on.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Said where a new pipeline is no good.
+const STAYS: &str = "the pipeline stays as it was";
+
 /// Follows files until it is told to end, or until all is read, and reports.
 pub fn follow(args: &FollowArgs, common: &Common) -> Outcome {
     let terminals = Terminals::detect();
-    let signals = Signals::install()?;
+    let signals = Signals::install_with_hangup()?;
     let first = pipeline(&args.pipeline)?;
     let prints = first.graph().sinks.iter().any(|sink| sink.kind == "stdout");
     let (store, checkpoint) = open_state(&args.state, args)?;
@@ -125,7 +128,7 @@ impl Sessions<'_> {
     /// Runs sessions until one ends for good.
     fn run(&mut self, mut good: Pipeline) -> Result<SessionEnd, Box<dyn Error>> {
         let mut next = good.clone();
-        let (mut is_first, mut said) = (true, None);
+        let (mut is_first, mut is_trial, mut said) = (true, false, None);
         loop {
             let options = options(&self.args.engine, &self.args.pipeline, self.is_terminal);
             let ended = self.following.session(next.clone(), options, &|words| say(logweir::escape(words.as_bytes())));
@@ -137,7 +140,11 @@ impl Sessions<'_> {
             // It is tried again every second, and said when it changes.
             words.iter().filter(|words| said.as_ref() != Some(*words)).for_each(say);
             said = words;
-            let Some(is_reload) = self.is_to_go_on(error) else { return Ok(ended) };
+            let is_refused = is_trial && error.is_some_and(RunError::is_before_start);
+            if is_refused {
+                say(STAYS);
+            }
+            let Some(is_reload) = self.is_to_go_on(error, is_refused) else { return Ok(ended) };
             if ended.taken_back > 0 {
                 let lines = ended.taken_back;
                 say(format_args!("counts go back by {lines} to the last checkpoint: what came after it is read again"));
@@ -145,23 +152,29 @@ impl Sessions<'_> {
             if error.is_none_or(|error| !error.is_before_start()) {
                 good = next;
             }
-            if error.is_some() {
+            // The one before is known to run.
+            if error.is_some() && !is_refused {
                 self.pause();
             }
             let reloaded = if is_reload { self.reload() } else { None };
+            is_trial = reloaded.is_some();
+            if is_trial {
+                self.following.try_next("loaded the pipeline anew");
+            }
             next = reloaded.unwrap_or_else(|| good.clone());
             is_first = false;
         }
     }
 
     /// Takes back the order that ended the last session, if it was not to end for good: then, whether the pipeline is to
-    /// be loaded anew.
-    fn is_to_go_on(&self, error: Option<&RunError>) -> Option<bool> {
+    /// be loaded anew. Where a new pipeline `is_refused`, the one before goes on.
+    fn is_to_go_on(&self, error: Option<&RunError>, is_refused: bool) -> Option<bool> {
         let orders = self.following.orders_now();
         // One signal sets one after the other, and may be between the two.
         let is_reload = orders.reload.swap(false, Ordering::SeqCst) | orders.drain.load(Ordering::SeqCst);
         let is_again = match error {
             None => is_reload,
+            Some(_) if is_refused => true,
             // What was not taken in time is written by the next session.
             Some(RunError::Write { .. }) => is_reload,
             Some(RunError::Keep { .. }) => is_reload || !self.args.input.until_eof,
@@ -182,13 +195,10 @@ impl Sessions<'_> {
     fn reload(&self) -> Option<Pipeline> {
         let loaded = pipeline(&self.args.pipeline);
         match loaded {
-            Ok(pipeline) => {
-                say("loaded the pipeline anew");
-                Some(pipeline)
-            }
+            Ok(pipeline) => Some(pipeline),
             Err(error) => {
                 crate::complain(&*error);
-                say("the pipeline stays as it was");
+                say(STAYS);
                 None
             }
         }

@@ -28,12 +28,15 @@ pub struct Signals {
     /// Nothing runs yet that could be ended in order: any signal ends the process.
     is_early: Arc<AtomicBool>,
     interrupted: Arc<AtomicBool>,
+    /// SIGHUP came, where it is caught.
+    hung_up: Arc<AtomicBool>,
 }
 
 impl Signals {
     /// From now on, a signal ends the process with the exit code for it.
     pub fn install() -> io::Result<Self> {
-        let signals = Self { is_early: Arc::new(AtomicBool::new(true)), interrupted: Arc::default() };
+        let signals =
+            Self { is_early: Arc::new(AtomicBool::new(true)), interrupted: Arc::default(), hung_up: Arc::default() };
         let is_second = Arc::new(AtomicBool::new(false));
         let (heard, hears) = UnixStream::pair()?;
         for signal in SIGNALS {
@@ -47,6 +50,13 @@ impl Signals {
         Ok(signals)
     }
 
+    /// The same, and from now on SIGHUP ends nothing: what it asks for is kept until [`Self::reload`].
+    pub fn install_with_hangup() -> io::Result<Self> {
+        let hung_up = Arc::default();
+        flag::register(SIGHUP, Arc::clone(&hung_up))?;
+        Ok(Self { hung_up, ..Self::install()? })
+    }
+
     /// From now on, the first signal sets `stop`, and only the second one ends the process.
     pub fn set(&self, stop: &Arc<AtomicBool>) -> io::Result<()> {
         for signal in SIGNALS {
@@ -56,10 +66,14 @@ impl Signals {
         Ok(())
     }
 
-    /// From now on, SIGHUP sets `reload`, and then `stop`.
+    /// From now on, SIGHUP sets `reload`, and then `stop`; one that came before sets them now.
     pub fn reload(&self, reload: &Arc<AtomicBool>, stop: &Arc<AtomicBool>) -> io::Result<()> {
         flag::register(SIGHUP, Arc::clone(reload))?;
         flag::register(SIGHUP, Arc::clone(stop))?;
+        if self.hung_up.load(Ordering::SeqCst) {
+            reload.store(true, Ordering::SeqCst);
+            stop.store(true, Ordering::SeqCst);
+        }
         Ok(())
     }
 

@@ -49,6 +49,8 @@ pub(super) struct Live {
     pub(super) news: ArrayQueue<SourceNews>,
     /// What is to be said of files that are written: once of each.
     pub(super) notices: ArrayQueue<String>,
+    /// Where it cannot begin, another pipeline goes on.
+    pub(super) is_trial: bool,
     /// How many blocks of this session are delivered for good: the way from the keeper back to the follower.
     pub(super) sure: AtomicU64,
 }
@@ -103,6 +105,8 @@ pub struct Following {
     earlier: Earlier,
     /// Blocks of the last session were not delivered: they are to be given out again.
     is_behind: bool,
+    /// The next session is a trial: what is to be said once it has begun.
+    trial: Option<String>,
 }
 
 /// What the next session goes on with, besides the checkpoint.
@@ -158,7 +162,14 @@ impl Following {
             names,
             earlier,
             is_behind: false,
+            trial: None,
         })
+    }
+
+    /// The next session is to try another pipeline: `begun` is said once it has begun. Where its outputs cannot be opened,
+    /// what is published does not say that the run failed: the pipeline before is expected to go on.
+    pub fn try_next(&mut self, begun: &str) {
+        self.trial = Some(begun.to_owned());
     }
 
     /// Where snapshots are published, in all sessions.
@@ -194,6 +205,7 @@ impl Following {
     pub fn session(&mut self, pipeline: Pipeline, options: RunOptions, say: &Say<'_>) -> SessionEnd {
         let earlier = self.earlier.clone();
         let (mut shared, mut merger) = self.prepare(pipeline, options);
+        let trial = self.trial.take();
         let opened = shared
             .start_posts()
             .and_then(|()| open_outputs(&shared, &self.checkpoint, self.follower.identities(), say));
@@ -206,8 +218,10 @@ impl Following {
         if let Err(error) = keeper.begin(self.follower.take_changes()) {
             // What was taken from the follower is told again.
             self.is_behind = true;
+            self.trial = trial;
             return self.not_begun(&shared, (merger, earlier), error);
         }
+        trial.iter().for_each(|begun| say(begun));
         let mut recording = Self::start_recording(&mut self.archive, &self.published, &mut merger, say);
         let beside = Beside { keeper: Some(keeper), recording: recording.as_mut() };
         let (follower, names) = (&mut self.follower, &mut self.names);
@@ -296,6 +310,7 @@ impl Following {
             orders: self.orders.clone(),
             news: ArrayQueue::new(limits::NEWS),
             notices: ArrayQueue::new(pipeline.graph().sinks.len().max(1)),
+            is_trial: self.trial.is_some(),
             sure: AtomicU64::new(0),
         };
         let mut shared = Shared::new(pipeline, options, board);

@@ -146,6 +146,11 @@ impl Shared {
         self.live.as_ref().is_some_and(|live| live.orders.reload.load(Ordering::Relaxed))
     }
 
+    /// True when it is tried whether this session can begin, and it could not.
+    fn is_refused(&self, error: &RunError) -> bool {
+        self.live.as_ref().is_some_and(|live| live.is_trial) && error.is_before_start()
+    }
+
     /// Every sink has the blocks with smaller numbers, as far as they were given to it.
     fn acknowledged(&self) -> u64 {
         self.posts.acknowledged()
@@ -293,14 +298,16 @@ fn end(shared: &Shared, merger: &mut Merger, written: Written, left: Option<&str
     };
     let error = failed.or_else(|| shared.error.pop());
     let state = match &error {
+        Some(error) if shared.is_refused(error) => RunState::Running,
         Some(_) => RunState::Failed,
         None if is_closed => RunState::Closed,
         None if shared.is_to_go_on() => RunState::Running,
         None if shared.is_draining() => RunState::Interrupted,
         None => RunState::Finished,
     };
+    let of_this_run = error.iter().filter(|error| !shared.is_refused(error));
     let said: Vec<String> =
-        error.iter().chain(&abandoned).map(ToString::to_string).chain(left.map(str::to_owned)).collect();
+        of_this_run.chain(&abandoned).map(ToString::to_string).chain(left.map(str::to_owned)).collect();
     let said = (!said.is_empty()).then(|| said.join("; "));
     let snapshot = merger.snapshot(state, said, Some(&shared.board));
     shared.board.published.publish(snapshot);

@@ -1,11 +1,14 @@
 //! How a follower ends, and how it begins anew.
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs, thread,
+    time::{Duration, Instant},
+};
 
 use rustix::process::Signal;
 
-use super::{append, copying, finish, wait_for, wait_until};
-use crate::program::{Program, file, folder, follow};
+use super::{append, copying, finish, json, wait_for, wait_until};
+use crate::program::{HANG, Program, file, folder, follow, follow_serving};
 
 #[test]
 fn both_signals_end_it_with_a_checkpoint() {
@@ -159,4 +162,75 @@ fn no_record_is_lost_or_doubled_by_hangups_under_load() {
     }
     wait_for(&out, &expected);
     finish(program);
+}
+
+/// Waits until it has said `words`, and fails where it ends before.
+#[track_caller]
+fn wait_for_words(program: &mut Program, words: &str) {
+    let begun = Instant::now();
+    while !program.has_said(words) {
+        assert!(program.is_running(), "it ended, and did not say: {words}");
+        assert!(begun.elapsed() < HANG, "it did not say: {words}");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// While it opens many files, it has no session yet that could be told.
+#[test]
+fn a_hangup_during_the_start_is_kept_and_ends_nothing() {
+    let folder = folder();
+    let logs = folder.path().join("logs");
+    fs::create_dir(&logs).unwrap();
+    for number in 0..2_000 {
+        file(&logs, &format!("{number}.log"), "INFO 1\n");
+    }
+    let config = copying(folder.path(), &folder.path().join("out"));
+    let mut program = Program::start(follow().arg("--no-state").arg("-c").arg(&config).arg(&logs));
+    program.wait_for_its_handlers();
+    program.signal(Signal::HUP);
+    wait_for_words(&mut program, "loaded the pipeline anew");
+    finish(program);
+}
+
+#[test]
+fn a_pipeline_whose_sink_cannot_be_opened_is_refused_and_the_one_before_goes_on() {
+    let folder = folder();
+    let (log, out) = (file(folder.path(), "app.log", ""), folder.path().join("out"));
+    let config = copying(folder.path(), &out);
+    let mut program = Program::start(follow_serving().arg("--no-state").arg("-c").arg(&config).arg(&log));
+    let address = program.address();
+    wait_until(|| out.exists(), || "not begun".to_owned());
+    copying(folder.path(), &folder.path().join("absent").join("out"));
+    program.signal(Signal::HUP);
+    let begun = Instant::now();
+    while !program.has_said("the pipeline stays as it was") || begun.elapsed() < Duration::from_millis(300) {
+        assert_ne!(json(address, "/api/v1/run")["state"], "failed", "it goes on");
+        assert!(begun.elapsed() < HANG, "not said");
+    }
+    append(&log, "INFO 1\n");
+    wait_for(&out, "INFO 1\n");
+    let ended = finish(program);
+    assert!(ended.stderr.contains("absent"), "it says why: {ended:?}");
+    assert!(!ended.stderr.contains("loaded the pipeline anew"), "{ended:?}");
+}
+
+#[test]
+fn a_refused_pipeline_does_not_end_what_ends_with_its_files() {
+    let folder = folder();
+    let (log, out) = (file(folder.path(), "app.log", "INFO 1\nINFO 2\nINFO 3\n"), folder.path().join("out"));
+    let pipeline = |out: &std::path::Path| {
+        let sink = format!("[[sink]]\nid = 'copy'\nfrom = 'slow'\nkind = 'file'\npath = '{}'\n", out.display());
+        file(folder.path(), "slow.toml", format!("[[processor]]\nid = 'slow'\nkind = 'delay'\nms = 300\n\n{sink}"))
+    };
+    let config = pipeline(&out);
+    let mut command = follow();
+    command.args(["--from", "start", "--until-eof", "--workers", "1", "--state"]).arg(folder.path().join("state"));
+    let program = Program::start(command.arg("-c").arg(&config).arg(&log));
+    wait_until(|| out.exists(), || "not begun".to_owned());
+    pipeline(&folder.path().join("absent").join("out"));
+    program.signal(Signal::HUP);
+    let ended = program.end();
+    assert_eq!(ended.code(), Some(0), "{ended:?}");
+    assert!(ended.stderr.contains("the pipeline stays as it was"), "{ended:?}");
+    wait_for(&out, "INFO 1\nINFO 2\nINFO 3\n");
 }
