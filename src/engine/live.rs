@@ -35,7 +35,10 @@ use crate::{
     human::plural,
     input::{FollowBlock, FollowError, FollowOptions, Follower, Stream, StreamBlock},
     limits,
-    metrics::{BaseTotals, Board, EarlierPart, Layout, Merger, MergerPlan, Published, SourceNews, SourceTable, Totals},
+    metrics::{
+        BaseTotals, Board, EarlierPart, Layout, Merger, MergerPlan, Published, Restored, SourceNews, SourceTable,
+        Totals,
+    },
     pipeline::Pipeline,
     place::Places,
     record::SourceId,
@@ -365,9 +368,6 @@ fn run_live(
     given.into_inner()
 }
 
-/// What the system says of a file that is not there.
-const ABSENT: &str = "No such file or directory";
-
 /// Hands what a follower gives out to the workers.
 struct Feeder<'s> {
     follower: &'s mut Follower,
@@ -429,15 +429,20 @@ impl Feeder<'_> {
         match news {
             SourceNews::Added { path, .. } => self.names.push(path.clone()),
             SourceNews::Limited { message } => (self.say)(message),
-            SourceNews::Failed { source, message, .. } => {
-                let hope = if self.follower.is_waiting() && message == ABSENT { "; it is waited for" } else { "" };
+            SourceNews::Failed { source, message, .. } => (self.say)(&format!("{}: {message}", name(*source))),
+            SourceNews::Absent { source, message } => {
+                let hope = if self.follower.is_waiting() { "; it is waited for" } else { "" };
                 (self.say)(&format!("{}: {message}{hope}", name(*source)));
             }
             SourceNews::Lost { source, bytes } => {
                 let bytes = bytes.map_or_else(|| "an unknown part".to_owned(), |bytes| plural(bytes, "byte"));
                 (self.say)(&format!("{}: lost: {bytes} of a file that is gone", name(*source)));
             }
-            SourceNews::Restored { source } => (self.say)(&format!("{}: can be read again", name(*source))),
+            SourceNews::Restored { source, how } => match how {
+                Restored::Readable => (self.say)(&format!("{}: can be read again", name(*source))),
+                Restored::There => (self.say)(&format!("{}: is there now", name(*source))),
+                Restored::Away => {}
+            },
             _ => {}
         }
     }

@@ -65,6 +65,8 @@ pub struct Unreadable {
     pub path: PathBuf,
     /// Why, and where there is a way out, which. Does not name the path at its beginning.
     pub message: String,
+    /// Nothing is there: who waits for it may find it later.
+    pub is_absent: bool,
 }
 
 /// Finds the sources that `paths` name: files, directories, globs that no shell has expanded, `-` for standard input.
@@ -174,11 +176,11 @@ impl Search {
 
     fn missing(&mut self, path: &Path, error: &io::Error) {
         if fs::symlink_metadata(path).is_ok() {
-            self.refuse(path, "A symbolic link to something that does not exist");
+            self.absent(path, "A symbolic link to something that does not exist");
         } else if glob::is_glob(path) {
             self.glob(path);
         } else {
-            self.refuse(path, describe(error));
+            self.absent(path, describe(error));
         }
     }
 
@@ -211,6 +213,7 @@ impl Search {
         // What was a file a moment ago may be a FIFO by now: look at what was really opened.
         let opened = open_at_once(path).and_then(|file| Ok((file.metadata()?, file)));
         match opened {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.absent(path, describe(&error)),
             Err(error) => self.refuse_once(path, identity(looked_at), describe(&error)),
             Ok((metadata, _)) if !metadata.is_file() => self.refuse(path, "Was replaced while it was looked at"),
             Ok((metadata, _)) if self.seen.contains(&identity(&metadata)) => self.skip(Skip::SameFile),
@@ -266,7 +269,12 @@ impl Search {
     }
 
     fn refuse(&mut self, path: &Path, message: impl Into<String>) {
-        self.found.unreadable.push(Unreadable { path: path.to_owned(), message: message.into() });
+        self.found.unreadable.push(Unreadable { path: path.to_owned(), message: message.into(), is_absent: false });
+    }
+
+    /// Refuses what is not there, or not any more.
+    fn absent(&mut self, path: &Path, message: impl Into<String>) {
+        self.found.unreadable.push(Unreadable { path: path.to_owned(), message: message.into(), is_absent: true });
     }
 
     /// `logweir run --print … logs > logs/out`: reading what we write would never end well. Where the user named it,

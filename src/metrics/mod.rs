@@ -26,7 +26,7 @@ pub(crate) use layout::{Layout, NodeCell, WorkerCell};
 pub(crate) use ledger::tile;
 pub(crate) use mailbox::Mailbox;
 pub(crate) use merger::{BaseTotals, EarlierPart, Merger, MergerPlan};
-pub(crate) use news::SourceNews;
+pub(crate) use news::{Restored, SourceNews};
 pub use published::Published;
 pub use snapshot::Snapshot;
 pub(crate) use source_table::{EntryKind, SourceTable};

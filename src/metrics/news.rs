@@ -26,12 +26,25 @@ pub(crate) enum SourceNews {
     Segment { source: SourceId, start: u64, end: u64 },
     /// It cannot be read now.
     Failed { source: SourceId, kind: FaultKind, message: String },
-    /// It can be read again.
-    Restored { source: SourceId },
+    /// Nothing is there that could be read, which is no fault: it is waited for.
+    Absent { source: SourceId, message: String },
+    /// It does not fail any more, nor is it absent.
+    Restored { source: SourceId, how: Restored },
     /// Its file is gone, and no other has come yet.
     Gone { source: SourceId },
     /// Bytes of files that were removed and are still open, all sources together.
     Held { bytes: u64 },
     /// What follows as a whole is limited from now on (too many files, no inotify), how, and what to do. Said once.
     Limited { message: String },
+}
+
+/// How a source came out of its trouble.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Restored {
+    /// It failed, and can be read again.
+    Readable,
+    /// It was absent, and is there.
+    There,
+    /// It failed, and is not there any more; nobody asked for it by its name.
+    Away,
 }

@@ -104,7 +104,8 @@ impl SourceTable {
             | SourceNews::Lost { source, .. }
             | SourceNews::Segment { source, .. }
             | SourceNews::Failed { source, .. }
-            | SourceNews::Restored { source }
+            | SourceNews::Absent { source, .. }
+            | SourceNews::Restored { source, .. }
             | SourceNews::Gone { source } => *source,
         };
         let entry = self.entry(source);

@@ -67,7 +67,7 @@ impl Search {
         };
         pattern.takes_hidden |= self.options.hidden;
         if self.expand(&pattern) == 0 {
-            self.refuse(
+            self.absent(
                 path,
                 "No file matches this pattern (* and ? stay within one name, **/ enters all directories below, a name \
                  that begins with a dot must be asked for with one)",
@@ -112,6 +112,7 @@ impl Search {
             Ok(metadata) if metadata.is_dir() => self.walk(path),
             Ok(metadata) => self.file(path, &metadata, Choice::Glob),
             Err(_) if entry.path_is_symlink() => self.skip(Skip::Symlink),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => self.absent(path, describe(&error)),
             Err(error) => self.refuse(path, describe(&error)),
         }
     }

@@ -50,6 +50,7 @@ impl Search {
             Ok(metadata) if metadata.is_dir() => self.skip(Skip::Symlink),
             Ok(metadata) => self.file(entry.path(), &metadata, Choice::Walk),
             Err(_) if entry.path_is_symlink() => self.skip(Skip::Symlink),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.absent(entry.path(), describe(&error)),
             Err(error) => self.refuse(entry.path(), describe(&error)),
         }
     }
@@ -65,6 +66,7 @@ impl Search {
         let message = error.io_error().map_or_else(|| error.to_string(), describe);
         match fs::metadata(path) {
             Ok(metadata) => self.refuse_once(path, identity(&metadata), message),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.absent(path, message),
             Err(_) => self.refuse(path, message),
         }
     }

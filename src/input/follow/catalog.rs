@@ -83,7 +83,8 @@ impl Catalog {
                 Access::Stream | Access::Letters => unreadable.extend(self.stream(input.path)),
             }
         }
-        unreadable.retain(|entry| !self.is_excluded(&entry.path));
+        // What a directory or a glob turned up, and was removed before it was opened, nobody asked for by its name.
+        unreadable.retain(|entry| !self.is_excluded(&entry.path) && (!entry.is_absent || self.is_named(&entry.path)));
         Found { files, unreadable }
     }
 
@@ -94,7 +95,7 @@ impl Catalog {
             return None;
         }
         let message = "not a regular file: it is not opened; pipe it in: cat … | logweir follow -".to_owned();
-        Some(Unreadable { path, message })
+        Some(Unreadable { path, message, is_absent: false })
     }
 
     fn is_excluded(&self, path: &Path) -> bool {

@@ -131,7 +131,11 @@ impl Follower {
     fn vanished(&mut self, key: Key) {
         self.next_scan = self.now;
         let Some(tracked) = self.close(key) else { return };
-        self.sources.restore(tracked.source);
+        if tracked.path.exists() {
+            self.sources.restore(tracked.source);
+        } else {
+            self.sources.forget_trouble(tracked.source);
+        }
         self.sources.news.push(SourceNews::Gone { source: tracked.source });
         self.known.put(KnownFile { path: tracked.path.clone(), mark: tracked.mark() });
         self.remember_owed(tracked);
@@ -197,18 +201,21 @@ impl Follower {
     }
 
     fn admit(&mut self, found: &FoundFile, places: &Places) {
-        let source = self.sources.number(&found.path);
         let opened = open_at_once(&found.path).and_then(|file| Ok((file.metadata()?, file_id(&file)?, file)));
         let (age, id, file) = match opened {
             Ok((metadata, id, file)) if metadata.is_file() => (Age::of(&metadata), id, file),
             // Replaced since it was found: the next scan sees what it is now.
             Ok(_) => return,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-            Err(error) => return self.sources.fail(source, describe(&error)),
+            Err(error) => {
+                let source = self.sources.number(&found.path);
+                return self.sources.fail(source, describe(&error));
+            }
         };
         if self.is_open(id) {
             return;
         }
+        let source = self.sources.number(&found.path);
         let known = self.remembered(id, &age);
         let is_known = known.is_some();
         match self.first_place(&found.path, &file, (id, known), source) {
@@ -310,7 +317,12 @@ impl Follower {
                 let is_rotated = self.sources.get(&entry.path).is_some_and(|source| rotated.contains(&source));
                 if !is_rotated && !standing.contains(&*entry.path) {
                     let source = self.sources.number(&entry.path);
-                    self.sources.fail(source, entry.message.clone());
+                    let message = entry.message.clone();
+                    if entry.is_absent {
+                        self.sources.miss(source, message)
+                    } else {
+                        self.sources.fail(source, message)
+                    }
                 }
             }
         }
@@ -326,8 +338,14 @@ impl Follower {
         // What is there, but cannot be opened, was said when that was tried.
         let there: HashSet<&Path> = found.files.iter().map(|file| &*file.path).collect();
         for (source, path) in over {
-            if !there.contains(&*path) {
+            if there.contains(&*path) {
+                continue;
+            }
+            // A directory that may be entered again, or a glob that matches; or what was found by one and was removed.
+            if self.catalog.is_named(&path) || path.exists() {
                 self.sources.restore(source);
+            } else {
+                self.sources.forget_trouble(source);
             }
         }
     }

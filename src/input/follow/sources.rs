@@ -8,7 +8,12 @@ use std::{
 };
 
 use super::Key;
-use crate::{fault::FaultKind, metrics::SourceNews, place::Mark, record::SourceId};
+use crate::{
+    fault::FaultKind,
+    metrics::{Restored, SourceNews},
+    place::Mark,
+    record::SourceId,
+};
 
 /// All sources, and what was not told about them yet.
 #[derive(Debug, Default)]
@@ -30,7 +35,14 @@ struct Source {
     /// How far the last file was read when it was closed, or when the state knew it last.
     last_mark: Option<Mark>,
     had_file: bool,
-    trouble: Option<String>,
+    trouble: Option<Trouble>,
+}
+
+/// Why a source cannot be read.
+#[derive(Debug, PartialEq, Eq)]
+struct Trouble {
+    message: String,
+    is_absent: bool,
 }
 
 impl Sources {
@@ -123,17 +135,41 @@ impl Sources {
 
     /// Says that `source` cannot be read, unless that was said.
     pub(super) fn fail(&mut self, source: SourceId, message: String) {
-        let trouble = &mut self.list[source as usize].trouble;
-        if trouble.as_ref() != Some(&message) {
-            *trouble = Some(message.clone());
+        if self.is_new_trouble(source, &message, false) {
             self.news.push(SourceNews::Failed { source, kind: FaultKind::Unreadable, message });
         }
     }
 
+    /// Says that nothing is there for `source`, unless that was said.
+    pub(super) fn miss(&mut self, source: SourceId, message: String) {
+        if self.is_new_trouble(source, &message, true) {
+            self.news.push(SourceNews::Absent { source, message });
+        }
+    }
+
+    fn is_new_trouble(&mut self, source: SourceId, message: &str, is_absent: bool) -> bool {
+        let trouble = Some(Trouble { message: message.to_owned(), is_absent });
+        let before = &mut self.list[source as usize].trouble;
+        let is_new = *before != trouble;
+        *before = trouble;
+        is_new
+    }
+
     /// Says that `source` can be read again, if it was said that it cannot.
     pub(super) fn restore(&mut self, source: SourceId) {
-        if self.list[source as usize].trouble.take().is_some() && !self.hidden.contains_key(&source) {
-            self.news.push(SourceNews::Restored { source });
+        self.end_trouble(source, Restored::Readable);
+    }
+
+    /// The same, where its file was removed meanwhile.
+    pub(super) fn forget_trouble(&mut self, source: SourceId) {
+        self.end_trouble(source, Restored::Away);
+    }
+
+    fn end_trouble(&mut self, source: SourceId, how: Restored) {
+        let Some(trouble) = self.list[source as usize].trouble.take() else { return };
+        if !self.hidden.contains_key(&source) {
+            let how = if trouble.is_absent { Restored::There } else { how };
+            self.news.push(SourceNews::Restored { source, how });
         }
     }
 
@@ -153,7 +189,7 @@ impl Sources {
         self.hidden = still;
         for source in over.into_keys() {
             if self.list[source as usize].trouble.is_none() {
-                self.news.push(SourceNews::Restored { source });
+                self.news.push(SourceNews::Restored { source, how: Restored::Readable });
             }
         }
         hidden.into_iter().for_each(|(source, message)| self.hide(source, message));

@@ -58,6 +58,7 @@ impl Followed {
                 self.bytes += end.saturating_sub(*start);
             }
             SourceNews::Failed { kind, message, .. } => return self.fail(*kind, message),
+            SourceNews::Absent { message, .. } => live.trouble = Some(message.clone()),
             SourceNews::Restored { .. } => live.trouble = None,
             SourceNews::Gone { .. } => {
                 (live.is_gone, live.size, live.bytes_behind) = (true, 0, 0);

@@ -115,7 +115,7 @@ fn trouble_is_said_until_it_is_over_and_counted_once() {
     table.refresh(Instant::now());
     assert_eq!(live(&table, 0).trouble.as_deref(), Some("permission denied"));
     assert_eq!(table.view().listed[0].fault.as_deref(), Some("permission denied"));
-    table.hear(&SourceNews::Restored { source: 0 });
+    table.hear(&SourceNews::Restored { source: 0, how: crate::metrics::Restored::Readable });
     table.refresh(Instant::now());
     assert_eq!((live(&table, 0).trouble, table.view().listed[0].fault.clone()), (None, None));
     assert!(table.hear(&failed("permission denied")).is_some());

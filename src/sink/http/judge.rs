@@ -74,9 +74,10 @@ fn reason(answer: &Answer) -> String {
 }
 
 fn redirect(answer: &Answer) -> String {
-    let target = answer.location.as_deref().unwrap_or_default();
+    let said = format!("{}: redirects are not followed", answer.status);
+    let Some(target) = answer.location.as_deref().filter(|target| !target.is_empty()) else { return said };
     let target = escape_within(target.as_bytes(), SHOWN_COLUMNS);
-    format!("{}: redirects are not followed; set `url` to {target:?} if that is right", answer.status)
+    format!("{said}; set `url` to {target:?} if that is right")
 }
 
 /// How long the server asks to be left alone for, within bounds.

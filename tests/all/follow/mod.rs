@@ -1,5 +1,6 @@
 //! The real follower against real files: what it reads, what it remembers, how it ends.
 
+mod absent;
 mod carried;
 mod crash;
 mod disturbed;

@@ -99,7 +99,7 @@ fn a_socket_on_standard_input_is_read_by_all_names() {
 fn a_directory_on_standard_input_is_refused() {
     if child_dir().is_some() {
         let message = "Standard input is a directory".to_owned();
-        let expected = Unreadable { path: PathBuf::from("-"), message };
+        let expected = Unreadable { path: PathBuf::from("-"), message, is_absent: false };
         assert_eq!(find(&[Path::new("-")], NOTHING_SPECIAL).unreadable, [expected]);
         return;
     }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{
-    super::{FollowError, Follower, From},
+    super::{
+        FollowError, Follower, From,
+        catalog::{Found, FoundFile},
+    },
     support::Bench,
 };
 use crate::metrics::SourceNews;
@@ -38,12 +41,24 @@ fn a_glob_grows() {
     let mut bench = Bench::of(&["*.log"]);
     bench.start();
     assert_eq!(bench.failures().len(), 1, "somebody may have mistyped it");
+    assert_eq!(bench.count(|news| matches!(news, SourceNews::Absent { .. })), 1, "and it is no fault");
     bench.append("a.log", "a\n");
     bench.append("a.txt", "no\n");
     bench.poll();
     bench.append("b.log", "b\n");
     bench.poll();
     assert_eq!(bench.text(), "a\nb\n");
+}
+
+#[test]
+fn what_vanishes_between_listing_and_opening_is_no_source() {
+    let mut bench = Bench::of(&["."]);
+    bench.append("a.log", "a\n");
+    bench.start();
+    let gone = FoundFile { path: bench.path("gone.log"), identity: (1, 1), seen: None };
+    let follower = bench.follower();
+    follower.admit_all(&Found { files: vec![gone.clone()], unreadable: vec![] });
+    assert_eq!(follower.sources.get(&gone.path), None);
 }
 
 #[test]

@@ -158,7 +158,7 @@ impl Bench {
 
     pub(super) fn failures(&self) -> Vec<String> {
         let message = |news: &SourceNews| match news {
-            SourceNews::Failed { message, .. } => Some(message.clone()),
+            SourceNews::Failed { message, .. } | SourceNews::Absent { message, .. } => Some(message.clone()),
             _ => None,
         };
         self.news.iter().filter_map(message).collect()

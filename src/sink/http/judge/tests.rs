@@ -45,6 +45,8 @@ fn reasons_say_status_and_the_beginning_of_the_answer_on_one_line() {
     let moved = Answer { location: Some("https://b/".to_owned()), ..answer(301, "") };
     let Verdict::Refused(why) = judge(HttpFormat::Ndjson, 1, &moved) else { panic!() };
     assert!(why.contains("redirects are not followed") && why.contains("https://b/"), "{why}");
+    let Verdict::Refused(why) = judge(HttpFormat::Ndjson, 1, &answer(301, "")) else { panic!() };
+    assert!(why.ends_with("redirects are not followed"), "{why}");
 }
 
 #[test]
