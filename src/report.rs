@@ -46,7 +46,8 @@ pub fn write_report(snapshot: &Snapshot, width: usize, out: &mut dyn Write) -> i
     write_ending(&snapshot.run, width, out)?;
     writeln!(out)?;
     processors::write(snapshot, width, out)?;
-    keeping::write(&snapshot.run, width, out)?;
+    let is_waiting = snapshot.sinks.iter().any(|sink| sink.waiting_records > 0);
+    keeping::write(&snapshot.run, is_waiting, width, out)?;
     origins::write_sinks(snapshot, width, out)?;
     origins::write_sources(&snapshot.sources, width, out)?;
     faults::write(snapshot, width, out)?;

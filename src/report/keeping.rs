@@ -11,13 +11,19 @@ use crate::{
     metrics::snapshot::{Lag, Live, Run},
 };
 
-/// The section, where sources are followed.
-pub(super) fn write(run: &Run, width: usize, out: &mut dyn Write) -> io::Result<()> {
+/// The section, where sources are followed; `is_waiting` says that lines wait for a server.
+pub(super) fn write(run: &Run, is_waiting: bool, width: usize, out: &mut dyn Write) -> io::Result<()> {
     let Some(lag) = &run.lag else { return Ok(()) };
     writeln!(out, "\n  {}keeping up{:#}", style::DIM, style::DIM)?;
-    let mood = if lag.bytes_behind == 0 { style::GOOD } else { style::WARN };
+    let is_all_read = lag.bytes_behind == 0 && lag.in_trouble == 0 && !is_waiting;
+    let mood = if is_all_read { style::GOOD } else { style::WARN };
     let sources = human::plural(lag.sources, "source");
-    write_wrapped(mood, &format!("{sources} followed, {}", behind(lag.bytes_behind, lag.seconds_behind)), width, out)?;
+    let how_far = match lag.bytes_behind {
+        0 if is_all_read => ", all read".to_owned(),
+        0 => String::new(),
+        bytes => format!(", {}", behind(bytes, lag.seconds_behind)),
+    };
+    write_wrapped(mood, &format!("{sources} followed{how_far}"), width, out)?;
     write_wrapped(style::PLAIN, &changes(lag), width, out)?;
     if let Some(lost) = lost(lag.bytes_lost, lag.is_lost_unknown) {
         let why = if lag.is_lost_unknown { ": a file was cut or removed between two looks" } else { "" };
@@ -59,9 +65,6 @@ pub(super) fn remarks(live: &Live) -> Vec<String> {
 }
 
 fn behind(bytes: u64, seconds: f64) -> String {
-    if bytes == 0 {
-        return "all read".to_owned();
-    }
     format!("{} behind for {}", human::bytes(bytes), human::nanos(seconds * 1e9))
 }
 
