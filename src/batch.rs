@@ -109,6 +109,13 @@ impl<'a> Batch<'a> {
         start..end
     }
 
+    /// Where record `number` stands up to its newline; `None` where processors see less of it, a CR or BOM aside.
+    #[inline]
+    pub(crate) fn line(&self, number: u32) -> Option<Range<usize>> {
+        let line = self.bounds[number as usize] as usize..self.bounds[number as usize + 1] as usize - 1;
+        (line.len() <= self.record_bytes_max).then_some(line)
+    }
+
     /// True when record `number` stands at the head of its source.
     #[inline]
     fn is_head(&self, number: u32) -> bool {

@@ -30,8 +30,18 @@ pub(crate) fn has_avx2() -> bool {
 /// True for bytes that words are made of: `[A-Za-z0-9_]`.
 #[inline]
 pub(crate) fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
+    IS_WORD[usize::from(byte)]
 }
+
+static IS_WORD: [bool; 256] = {
+    let mut is_word = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        is_word[byte] = (byte as u8).is_ascii_alphanumeric() || byte as u8 == b'_';
+        byte += 1;
+    }
+    is_word
+};
 
 /// AVX2 forms. Nothing here reads beyond a slice: whoever comes too close to its end uses the portable form.
 #[cfg(target_arch = "x86_64")]
@@ -133,12 +143,12 @@ pub(crate) mod avx2 {
         }
     }
 
-    /// For each of three letters, the buckets of the level words that have it there: low nibble, high nibble.
+    /// For each of three letters, the buckets of the level words that have it there, by its low nibble.
     ///
     /// The method is Teddy's, of Hyperscan ("Hyperscan: A Fast Multi-pattern Regex Matcher for Modern CPUs", NSDI
-    /// 2019), over the first three letters. Upper and lower case differ in the high nibble only, and both are in. Of the
-    /// second and third only the low nibble is looked up: a few more candidates cost less than the search for them.
-    const LETTERS: [([u8; 16], [u8; 16]); 3] = [letter_table(0), letter_table(1), letter_table(2)];
+    /// 2019), over the first three letters. Upper and lower case have the same low nibble. That the high nibble is a
+    /// letter's is asked of the first only: a few more candidates cost less than the search for them.
+    const LETTERS: [[u8; 16]; 3] = [letter_table(0), letter_table(1), letter_table(2)];
 
     /// The beginnings of all level words. Those of one bucket were chosen so that mixing them gives no common word.
     const BUCKETS: [&[&[u8; 3]]; 8] = [
@@ -152,21 +162,18 @@ pub(crate) mod avx2 {
         &[b"eme"],
     ];
 
-    const fn letter_table(place: usize) -> ([u8; 16], [u8; 16]) {
-        let (mut low, mut high) = ([0; 16], [0; 16]);
+    const fn letter_table(place: usize) -> [u8; 16] {
+        let mut table = [0; 16];
         let mut bucket = 0;
         while bucket < BUCKETS.len() {
             let mut word = 0;
             while word < BUCKETS[bucket].len() {
-                let letter = BUCKETS[bucket][word][place];
-                low[(letter & 15) as usize] |= 1 << bucket;
-                high[(letter >> 4) as usize] |= 1 << bucket;
-                high[((letter & !0x20) >> 4) as usize] |= 1 << bucket;
+                table[(BUCKETS[bucket][word][place] & 15) as usize] |= 1 << bucket;
                 word += 1;
             }
             bucket += 1;
         }
-        (low, high)
+        table
     }
 
     /// Which low nibbles make a word byte, one bit for each class of high nibble: 3, 4, 5, 6, 7. `m` is left out.
@@ -196,9 +203,7 @@ pub(crate) mod avx2 {
     /// The tables in registers.
     #[derive(Clone, Copy)]
     pub(crate) struct Tables {
-        first: (__m256i, __m256i),
-        second: __m256i,
-        third: __m256i,
+        letters: [__m256i; 3],
         word: (__m256i, __m256i),
     }
 
@@ -208,44 +213,45 @@ pub(crate) mod avx2 {
         #[target_feature(enable = "avx2")]
         pub(crate) fn new() -> Self {
             let [first, second, third] = &LETTERS;
-            Self {
-                first: (table(&first.0), table(&first.1)),
-                second: table(&second.0),
-                third: table(&third.0),
-                word: (table(&WORD.0), table(&WORD.1)),
-            }
+            Self { letters: [table(first), table(second), table(third)], word: (table(&WORD.0), table(&WORD.1)) }
         }
     }
 
+    /// What one step of [`candidates`] looks at: a byte, the [`STEP`] bytes behind it where a word may begin, and more
+    /// than the longest word behind those.
+    pub(crate) type Window = [u8; 64];
+
+    /// The window of the step that begins at `at`; `None` where it does not lie in `bytes`.
     #[inline]
-    #[target_feature(enable = "avx2")]
-    fn look_up_low(low: __m256i, bytes: __m256i) -> __m256i {
-        _mm256_shuffle_epi8(low, _mm256_and_si256(bytes, _mm256_set1_epi8(15)))
+    pub(crate) fn window(bytes: &[u8], at: usize) -> Option<&Window> {
+        bytes.get(at.checked_sub(1)?..)?.first_chunk()
     }
 
+    /// The same as a table look-up by the low nibble of each byte; 0 for a byte that is not ASCII. (`pshufb` does both.)
     #[inline]
     #[target_feature(enable = "avx2")]
-    fn look_up((low, high): (__m256i, __m256i), bytes: __m256i) -> __m256i {
-        let nibbles = _mm256_and_si256(_mm256_srli_epi16::<4>(bytes), _mm256_set1_epi8(15));
-        _mm256_and_si256(look_up_low(low, bytes), _mm256_shuffle_epi8(high, nibbles))
+    fn look_up(table: __m256i, bytes: __m256i) -> __m256i {
+        _mm256_shuffle_epi8(table, bytes)
     }
 
-    /// The positions `at..at + 32` of `bytes` where a level word may begin, as bits: the byte before is no word byte,
-    /// or an `m`, which may end a colour sequence; and three letters may fit. `None` where `bytes` does not reach from `at - 1` to `at + 34`.
+    /// The positions from the second of `window` on where a level word may begin, as bits: the byte before is no word byte,
+    /// or an `m`, which may end a colour sequence; and three letters may fit.
     #[inline]
     #[target_feature(enable = "avx2")]
-    pub(crate) fn candidates(bytes: &[u8], at: usize, tables: &Tables) -> Option<u32> {
-        let around: &[u8; 35] = bytes.get(at.checked_sub(1)?..)?.first_chunk()?;
+    pub(crate) fn candidates(window: &Window, tables: &Tables) -> u32 {
         let [before, first, second, third] = [0, 1, 2, 3].map(|shift| {
-            let Some(chunk) = around[shift..].first_chunk() else { unreachable!("35 bytes hold four shifted chunks") };
+            let Some(chunk) = window[shift..].first_chunk() else { unreachable!("64 bytes hold four shifted chunks") };
             load(chunk)
         });
-        let letters = _mm256_and_si256(look_up(tables.first, first), look_up_low(tables.second, second));
-        let letters = _mm256_and_si256(letters, look_up_low(tables.third, third));
+        let [letters, seconds, thirds] = tables.letters;
+        let fits = _mm256_and_si256(look_up(letters, first), look_up(seconds, second));
+        let fits = _mm256_and_si256(fits, look_up(thirds, third));
+        let is_letter = _mm256_cmpgt_epi8(first, _mm256_set1_epi8(b'@' as i8));
+        let high_nibbles = _mm256_and_si256(_mm256_srli_epi16::<4>(before), _mm256_set1_epi8(15));
+        let word = _mm256_and_si256(look_up(tables.word.0, before), look_up(tables.word.1, high_nibbles));
         let zero = _mm256_setzero_si256();
-        let is_free = _mm256_cmpeq_epi8(look_up(tables.word, before), zero);
-        let no_letters = _mm256_cmpeq_epi8(letters, zero);
-        Some(mask(_mm256_andnot_si256(no_letters, is_free)))
+        let may_begin = _mm256_andnot_si256(_mm256_cmpeq_epi8(fits, zero), is_letter);
+        mask(_mm256_and_si256(may_begin, _mm256_cmpeq_epi8(word, zero)))
     }
 }
 

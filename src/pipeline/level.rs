@@ -11,6 +11,9 @@ mod head;
 mod shape;
 mod word;
 
+#[cfg(target_arch = "x86_64")]
+use head::Head;
+
 use super::{Context, Definition, Mistake, Options, Outputs, Processor};
 use crate::batch::{Batch, Selection};
 #[cfg(target_arch = "x86_64")]
@@ -60,7 +63,12 @@ impl Processor for ByLevel {
         #[cfg(target_arch = "x86_64")]
         if simd::has_avx2() {
             // SAFETY: the processor has what it needs, as was just asked.
-            return unsafe { classify_avx2(batch, input, out) };
+            return unsafe {
+                match input {
+                    Selection::Range(start, end) => classify_avx2(batch, start..end, out),
+                    Selection::List(list) => classify_avx2(batch, list.iter().copied(), out),
+                }
+            };
         }
         for number in input.iter() {
             out.push(level_of(batch.record(number)) as usize, number);
@@ -68,57 +76,82 @@ impl Processor for ByLevel {
     }
 }
 
+/// Does what [`level_of`] does to each record, 32 bytes a step. Bytes behind the record are looked at too, and never
+/// counted.
+///
+/// A CR at its end and a BOM at its head are bytes like others here: neither is part of a word.
+// One function, because a call for each record would cost the tables their registers.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn classify_avx2(batch: &Batch<'_>, input: Selection<'_>, out: &mut Outputs) {
-    let tables = avx2::Tables::new();
-    match input {
-        Selection::Range(start, end) => {
-            for number in start..end {
-                out.push(level_avx2(batch, number, &tables) as usize, number);
+fn classify_avx2(batch: &Batch<'_>, numbers: impl Iterator<Item = u32>, out: &mut Outputs) {
+    let (bytes, tables) = (batch.bytes(), avx2::Tables::new());
+    for number in numbers {
+        let level = 'record: {
+            let Some(line) = batch.line(number) else { break 'record unusual(batch, number) };
+            let Some(mut window) = avx2::window(bytes, line.start) else { break 'record unusual(batch, number) };
+            match head::look(window, line.len()) {
+                Head::Plain => {}
+                Head::Shows(level) => break 'record level,
+                Head::Unclear => {
+                    if let Some(level) = shaped(batch, number) {
+                        break 'record level;
+                    }
+                }
             }
-        }
-        Selection::List(list) => {
-            for &number in list {
-                out.push(level_avx2(batch, number, &tables) as usize, number);
+            let mut at = line.start;
+            loop {
+                let mut bits = avx2::candidates(window, &tables);
+                while bits != 0 {
+                    let place = bits.trailing_zeros() as usize;
+                    if at + place >= line.end {
+                        break 'record Level::Other;
+                    }
+                    // A candidate is free, but for an `m` before it: only then is that looked at once more.
+                    if let Some(level) = word::at(window, 1 + place)
+                        && (window[place] != b'm' || word::is_free(&bytes[line.start..], at + place - line.start))
+                    {
+                        break 'record level;
+                    }
+                    bits &= bits - 1;
+                }
+                at += avx2::STEP;
+                if at >= line.end {
+                    break 'record Level::Other;
+                }
+                let Some(next) = avx2::window(bytes, at) else {
+                    break 'record rest(&bytes[line.clone()], at - line.start);
+                };
+                window = next;
             }
-        }
+        };
+        out.push(level as usize, number);
     }
 }
 
-/// The same as [`level_of`], 32 bytes a step. Bytes behind the record are looked at too, and never counted.
+// What follows is needed seldom, or by shapes whose fields cost more than a call: kept out of the loop, it leaves the
+// loop its registers.
+
+/// The level of a record that is too close to either end of the block, or of which not all is seen.
 #[cfg(target_arch = "x86_64")]
-#[inline]
-#[target_feature(enable = "avx2,bmi1,popcnt")]
-fn level_avx2(batch: &Batch<'_>, number: u32, tables: &avx2::Tables) -> Level {
-    let range = batch.visible(number);
-    let bytes = batch.bytes();
-    if let Some(level) = head::level(bytes, &range) {
-        return level;
-    }
-    let record = &bytes[range.clone()];
-    let mut at = range.start;
-    while at < range.end {
-        let Some(mut bits) = avx2::candidates(bytes, at, tables) else {
-            // Too close to either end of the block for a whole step.
-            return word::first(record, at - range.start..range.len()).unwrap_or(Level::Other);
-        };
-        while bits != 0 {
-            let position = at + bits.trailing_zeros() as usize;
-            if position >= range.end {
-                return Level::Other;
-            }
-            // A candidate is free, but for an `m` before it: only then is that looked at once more.
-            if let Some(level) = word::at(bytes, position, range.end)
-                && (bytes[position - 1] != b'm' || word::is_free(record, position - range.start))
-            {
-                return level;
-            }
-            bits &= bits - 1;
-        }
-        at += avx2::STEP;
-    }
-    Level::Other
+#[cold]
+#[inline(never)]
+fn unusual(batch: &Batch<'_>, number: u32) -> Level {
+    level_of(batch.record(number))
+}
+
+#[cfg(target_arch = "x86_64")]
+#[cold]
+#[inline(never)]
+fn shaped(batch: &Batch<'_>, number: u32) -> Option<Level> {
+    shape::level(batch.record(number))
+}
+
+/// The level by the words from `from` on, where the block ends before a whole window does.
+#[cfg(target_arch = "x86_64")]
+#[cold]
+#[inline(never)]
+fn rest(record: &[u8], from: usize) -> Level {
+    word::first(record, from..record.len()).unwrap_or(Level::Other)
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ const BEGINNINGS: [&str; 12] = ["tra", "deb", "inf", "not", "war", "err", "sev",
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn candidates(bytes: &[u8], at: usize) -> Option<u32> {
-    avx2::candidates(bytes, at, &avx2::Tables::new())
+    avx2::window(bytes, at).map(|window| avx2::candidates(window, &avx2::Tables::new()))
 }
 
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -65,7 +65,7 @@ proptest! {
         prop_assume!(has_avx2());
         // SAFETY: the processor has AVX2, as was just asked.
         let found = unsafe { candidates(&bytes, at) };
-        prop_assert_eq!(found.is_some(), at > 0 && at + 34 <= bytes.len());
+        prop_assert_eq!(found.is_some(), at > 0 && at + 63 <= bytes.len());
         for place in 0..if found.is_some() { 32 } else { 0 } {
             let position = at + place;
             let is_free = !is_word(bytes[position - 1]) || bytes[position - 1] == b'm';

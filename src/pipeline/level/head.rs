@@ -1,67 +1,80 @@
 //! The quick form of [`shape`](super::shape): where the first bytes of a record say at once that it has no shape, or that
 //! it has logcat's, nothing else is asked. Plain logs come by here with every record.
 
-use std::ops::Range;
+use super::Level::{self, Error, Other, Warn};
+use crate::simd::avx2::{self, Window};
 
-use super::{
-    Level::{self, Error, Other, Warn},
-    shape,
-};
-use crate::simd::avx2;
+/// What the first bytes of a record say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Head {
+    /// It has no shape.
+    Plain,
+    /// It has one that names this level.
+    Shows(Level),
+    /// [`shape::level`](super::shape::level) knows.
+    Unclear,
+}
 
 /// What a record may be, by its first byte.
 #[derive(Debug, Clone, Copy)]
-enum Head {
+enum First {
     /// Nothing that has a shape.
     Plain,
     /// Logcat, and many that are not.
     Digit,
     /// logfmt, and many that are not.
     Letter,
-    /// JSON, syslog, glog or logfmt.
+    /// glog, or as any letter.
+    Initial,
+    /// JSON, syslog, or something behind a BOM.
     Shaped,
 }
 
-const HEADS: [Head; 256] = heads();
-
-const fn heads() -> [Head; 256] {
-    let mut heads = [Head::Plain; 256];
+static FIRST: [First; 256] = {
+    let mut first = [First::Plain; 256];
     let mut byte = 0;
     while byte < 256 {
-        heads[byte] = match byte as u8 {
-            b'0'..=b'9' => Head::Digit,
-            b'<' | b'{' | b' ' | b'\t' | b'I' | b'W' | b'E' | b'F' => Head::Shaped,
-            b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'@' => Head::Letter,
-            _ => Head::Plain,
+        first[byte] = match byte as u8 {
+            b'0'..=b'9' => First::Digit,
+            b'<' | b'{' | b' ' | b'\t' | 0xef => First::Shaped,
+            b'I' | b'W' | b'E' | b'F' => First::Initial,
+            b'A'..=b'Z' | b'a'..=b'z' | b'_' | b'@' => First::Letter,
+            _ => First::Plain,
         };
         byte += 1;
     }
-    heads
-}
+    first
+};
 
-/// The same as [`shape::level`] of the record at `range` of `bytes`. Bytes behind it are looked at too, and never count.
+/// What the head of the record of `length` bytes says that begins with the second byte of `window`.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-pub(super) fn level(bytes: &[u8], range: &Range<usize>) -> Option<Level> {
-    let record = &bytes[range.clone()];
-    match HEADS[usize::from(*record.first()?)] {
-        Head::Plain => None,
+pub(super) fn look(window: &Window, length: usize) -> Head {
+    let is_plain = match FIRST[usize::from(window[1])] {
+        First::Plain => true,
         // The dash tells nearly all other logs apart.
-        Head::Digit if record.get(2) != Some(&b'-') => None,
-        Head::Digit => logcat(&bytes[range.start..], record.len()).or_else(|| shape::level(record)),
-        Head::Letter if is_no_pair(&bytes[range.start..], record.len()) => None,
-        Head::Letter | Head::Shaped => shape::level(record),
-    }
+        First::Digit if window[3] == b'-' => return logcat(window).map_or(Head::Unclear, Head::Shows),
+        First::Digit => true,
+        First::Initial if window[2].is_ascii_digit() => false,
+        First::Letter | First::Initial => is_no_pair(window, length),
+        First::Shaped => false,
+    };
+    if is_plain { Head::Plain } else { Head::Unclear }
 }
 
-/// True when a space among the first bytes of a record of `length` bytes, with which `bytes` begins, shows that no key of
-/// logfmt stands there.
+/// True when a space among the first bytes of the record shows that no key of logfmt stands there.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn is_no_pair(bytes: &[u8], length: usize) -> bool {
-    let Some(head) = bytes.first_chunk() else { return false };
+fn is_no_pair(window: &Window, length: usize) -> bool {
+    let head = chunk(window, 1);
     let space = avx2::equal(head, b' ').trailing_zeros();
     space < avx2::equal(head, b'=').trailing_zeros() && (space as usize) < length
+}
+
+#[inline]
+fn chunk(window: &Window, at: usize) -> &[u8; 32] {
+    let Some(chunk) = window[at..].first_chunk() else { unreachable!("32 bytes of a window") };
+    chunk
 }
 
 /// How a line of logcat begins; where there is a 0, any digit.
@@ -81,34 +94,42 @@ const fn stamp_digits() -> u32 {
     bits
 }
 
-/// The level of a usual line of logcat (`03-17 16:13:38.811  1702  2395 D tag: …`), of `length` bytes, with which `bytes`
-/// begins. `None` for all others, and where it is unusual: where it is long, or other white space than spaces stands in it.
+/// logcat's letters.
+static LETTERS: [Option<Level>; 256] = {
+    let mut letters = [None; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        letters[byte] = match byte as u8 {
+            b'E' | b'F' | b'A' => Some(Error),
+            b'W' => Some(Warn),
+            b'V' | b'D' | b'I' | b'S' => Some(Other),
+            _ => None,
+        };
+        byte += 1;
+    }
+    letters
+};
+
+/// The level of a usual line of logcat (`03-17 16:13:38.811  1702  2395 D tag: …`), which begins with the second byte of
+/// `window`. `None` for all others, and where it is unusual: where it is long, or other white space than spaces stands in
+/// it. All bytes up to the space behind the letter are looked at, and none is a newline: they are the record's.
 #[inline]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn logcat(bytes: &[u8], length: usize) -> Option<Level> {
-    /// The space before the first number.
-    const SPACE: usize = STAMP_LENGTH - 1;
-    let head: &[u8; SPACE + 32] = bytes.first_chunk()?;
-    let (stamp, rest) = (head.first_chunk()?, head.last_chunk()?);
+fn logcat(window: &Window) -> Option<Level> {
+    let (stamp, rest) = (chunk(window, 1), chunk(window, STAMP_LENGTH));
     let is_stamp = avx2::digits(stamp) & STAMP_DIGITS | avx2::same(stamp, &STAMP) & STAMP_MARKS;
     if is_stamp != STAMP_DIGITS | STAMP_MARKS {
         return None;
     }
+    // `rest` begins with the space before the first number. One bit walks over it: a sum carries it to the end of a run.
     let (spaces, digits) = (avx2::equal(rest, b' '), avx2::digits(rest));
-    let mut at = (!spaces).trailing_zeros();
-    for _ in 0..2 {
-        let number_end = at + (!digits).checked_shr(at)?.trailing_zeros();
-        let next = number_end + (!spaces).checked_shr(number_end)?.trailing_zeros();
-        if number_end == at || next == number_end {
-            return None;
-        }
-        at = next;
+    let over = |run: u32, bit: u32| run.wrapping_add(bit) & !run;
+    let first_end = over(digits, over(spaces, 1));
+    let second_end = over(digits, over(spaces, first_end));
+    let letter = over(spaces, second_end);
+    // Where a run was missing, the bit has stood still since, on a byte that is neither space nor digit.
+    if second_end & spaces == 0 || letter << 1 & spaces == 0 {
+        return None;
     }
-    let is_alone = spaces.checked_shr(at + 1)? & 1 == 1 && SPACE + at as usize + 1 < length;
-    match rest[at as usize] {
-        b'E' | b'F' | b'A' if is_alone => Some(Error),
-        b'W' if is_alone => Some(Warn),
-        b'V' | b'D' | b'I' | b'S' if is_alone => Some(Other),
-        _ => None,
-    }
+    LETTERS[usize::from(rest[letter.trailing_zeros() as usize])]
 }

@@ -5,95 +5,109 @@ use std::ops::Range;
 use super::Level::{self, Error, Other, Warn};
 use crate::simd::is_word;
 
-/// A level word in lower case, as the eight bytes that would be read at its place.
+/// A level word in one of its three forms: lower case, upper case, capitalised.
 #[derive(Clone, Copy)]
 struct Word {
+    /// The eight bytes that are read at its place, and which of them are its own.
     bytes: u64,
-    /// Which of `bytes` are the word's.
     mask: u64,
-    /// The same for the short form that counts as well; the whole word where there is none.
-    short_mask: u64,
+    /// What makes it a longer word that counts as well.
+    rest: &'static [u8],
+    length: u8,
     level: Level,
 }
 
-const fn mask(length: usize) -> u64 {
-    u64::MAX >> (64 - 8 * length)
-}
-
-/// How long the word is that `mask` covers.
-const fn length(mask: u64) -> usize {
-    mask.count_ones() as usize / 8
-}
-
-const fn word(text: &str, short: usize, level: Level) -> Word {
-    let mut bytes = 0;
-    let mut place = text.len();
-    while place > 0 {
-        place -= 1;
-        bytes = bytes << 8 | text.as_bytes()[place] as u64;
-    }
-    Word { bytes, mask: mask(text.len()), short_mask: mask(short), level }
-}
-
-/// Words, and the length of their short forms: WARN and CRIT are there with the longer ones.
-const WORDS: [Word; 12] = [
-    word("trace", 5, Other),
-    word("debug", 5, Other),
-    word("info", 4, Other),
-    word("notice", 6, Other),
-    word("warning", 4, Warn),
-    word("error", 5, Error),
-    word("severe", 6, Error),
-    word("fatal", 5, Error),
-    word("critical", 4, Error),
-    word("alert", 5, Error),
-    word("emerg", 5, Error),
-    word("panic", 5, Error),
+/// Words, and what makes longer ones of WARN and CRIT.
+const WORDS: [(&str, &str, Level); 12] = [
+    ("trace", "", Other),
+    ("debug", "", Other),
+    ("info", "", Other),
+    ("notice", "", Other),
+    ("warn", "ing", Warn),
+    ("error", "", Error),
+    ("severe", "", Error),
+    ("fatal", "", Error),
+    ("crit", "ical", Error),
+    ("alert", "", Error),
+    ("emerg", "", Error),
+    ("panic", "", Error),
 ];
 
-/// The only word that can stand at a place, by its first two letters.
-const BY_LETTERS: [Word; SLOTS] = by_letters();
-const SLOTS: usize = 16;
+/// The only word that can stand at a place, by its first two letters as they are written.
+static BY_LETTERS: [Word; SLOTS] = by_letters();
+const SLOTS: usize = 64;
 
-/// Two letters to a slot, in either case: a number that was looked for until no two words shared a slot.
+/// The slot of the word that begins with two of these bytes. The number was looked for until no two words shared a slot.
+#[inline]
 const fn slot(bytes: u64) -> usize {
-    (((bytes & 0x1f1f) * 33) >> 5) as usize % SLOTS
+    ((bytes as u16 as u32).wrapping_mul(27_028_063) >> (u32::BITS - SLOTS.ilog2())) as usize
 }
 
 const fn by_letters() -> [Word; SLOTS] {
-    // No byte is zero in lower case: this is found nowhere.
-    let nothing = Word { bytes: 0, mask: u64::MAX, short_mask: u64::MAX, level: Other };
+    // All masked bytes of any text are 0: this is found nowhere.
+    let nothing = Word { bytes: 1, mask: 0, rest: b"", length: 0, level: Other };
     let mut table = [nothing; SLOTS];
     let mut number = 0;
     while number < WORDS.len() {
-        let place = slot(WORDS[number].bytes);
-        assert!(table[place].bytes == 0, "two words in one slot");
-        table[place] = WORDS[number];
+        let (text, rest, level) = WORDS[number];
+        let bytes = read(text.as_bytes());
+        let (mask, length) = (u64::MAX >> (64 - 8 * text.len()), text.len() as u8);
+        let forms = [(bytes, rest), (bytes & !CASE, upper(rest)), (bytes & !0x20, rest)];
+        let mut form = 0;
+        while form < forms.len() {
+            let (bytes, rest) = forms[form];
+            assert!(table[slot(bytes)].mask == 0, "two words in one slot");
+            table[slot(bytes)] = Word { bytes: bytes & mask, mask, rest: rest.as_bytes(), length, level };
+            form += 1;
+        }
         number += 1;
     }
     table
 }
 
+/// What tells lower case from upper case, in each of eight letters.
 const CASE: u64 = 0x2020_2020_2020_2020;
 
-/// The level of the word that begins at `position` of `text` and ends before `end` or there. What stands before, or from
-/// `end` on, does not count.
+const fn upper(rest: &str) -> &'static str {
+    match rest.len() {
+        0 => "",
+        3 => "ING",
+        _ => "ICAL",
+    }
+}
+
+const fn read(text: &[u8]) -> u64 {
+    let mut bytes = 0;
+    let mut place = text.len();
+    while place > 0 {
+        place -= 1;
+        bytes = bytes << 8 | text[place] as u64;
+    }
+    bytes
+}
+
+/// The level of the word that begins at `position` of `text` and ends before `text` does or with it. What stands before
+/// does not count.
 // Left to itself the compiler calls it, nearly once a record.
 #[inline(always)]
-pub(super) fn at(text: &[u8], position: usize, end: usize) -> Option<Level> {
+pub(super) fn at(text: &[u8], position: usize) -> Option<Level> {
     let bytes = eight_bytes(&text[position..]);
     let word = &BY_LETTERS[slot(bytes)];
-    let differing = (bytes | CASE) ^ word.bytes;
-    if differing & word.short_mask != 0 {
+    if bytes & word.mask != word.bytes {
         return None;
     }
-    let is_long = differing & word.mask == 0 && position + length(word.mask) <= end;
-    let mask = if is_long { word.mask } else { word.short_mask };
-    let upper = !bytes & CASE & mask;
-    let is_cased = upper == 0 || upper == CASE & mask || upper == CASE & 0xff;
-    let behind = position + length(mask);
-    let ends = behind == end || (behind < end && !is_word(text[behind]));
-    (is_cased && ends).then_some(word.level)
+    let behind = &text[position + usize::from(word.length)..];
+    (!begins_with_word_byte(behind) || goes_on_with(behind, word.rest)).then_some(word.level)
+}
+
+#[inline]
+fn begins_with_word_byte(text: &[u8]) -> bool {
+    text.first().is_some_and(|&byte| is_word(byte))
+}
+
+#[cold]
+fn goes_on_with(text: &[u8], rest: &[u8]) -> bool {
+    !rest.is_empty() && text.strip_prefix(rest).is_some_and(|behind| !begins_with_word_byte(behind))
 }
 
 /// The first eight bytes of `text`; zeros where there are fewer.
@@ -101,13 +115,13 @@ pub(super) fn at(text: &[u8], position: usize, end: usize) -> Option<Level> {
 fn eight_bytes(text: &[u8]) -> u64 {
     match text.first_chunk() {
         Some(chunk) => u64::from_le_bytes(*chunk),
-        None => text.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u64::from(byte)),
+        None => read(text),
     }
 }
 
 /// The level of the first level word that begins in `range` of `record`.
 pub(super) fn first(record: &[u8], range: Range<usize>) -> Option<Level> {
-    range.filter(|&position| is_free(record, position)).find_map(|position| at(record, position, record.len()))
+    range.filter(|&position| is_free(record, position)).find_map(|position| at(record, position))
 }
 
 /// True when no word byte stands before `position`. The `m` that ends a colour sequence is none: programs that write to a
@@ -139,5 +153,5 @@ pub(super) fn of_value(value: &[u8]) -> Option<Level> {
     let lower = lower.get_mut(..value.len())?;
     lower.copy_from_slice(value);
     lower.make_ascii_lowercase();
-    at(lower, 0, lower.len()).filter(|_| lower.iter().all(|&byte| is_word(byte)))
+    at(lower, 0).filter(|_| lower.iter().all(|&byte| is_word(byte)))
 }
