@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use anstream::{AutoStream, stream::RawStream};
 use logweir::{
     Access, Admission, DiscoverOptions, Discovered, Engine, Finished, Input, Mapping, Pipeline, Progress, ProgressMode,
     Published, RunOptions, Server, SinkTarget, Snapshot, Timing, Token, discover, json_report, limits,
@@ -235,11 +236,19 @@ pub fn report(snapshot: &Snapshot, plan: ReportPlan) -> bool {
 fn print_report(snapshot: &Snapshot, plan: ReportPlan) -> io::Result<()> {
     match plan {
         ReportPlan::Nowhere => Ok(()),
-        ReportPlan::TextToStdout => write_report(snapshot, plan.width_columns(), &mut anstream::stdout().lock()),
-        ReportPlan::TextToStderr => write_report(snapshot, plan.width_columns(), &mut anstream::stderr().lock()),
+        ReportPlan::TextToStdout => print_at_once(snapshot, plan, io::stdout().lock()),
+        ReportPlan::TextToStderr => print_at_once(snapshot, plan, io::stderr().lock()),
         ReportPlan::JsonToStdout => io::stdout().lock().write_all(json_report(snapshot).as_bytes()),
         ReportPlan::JsonToStderr => io::stderr().lock().write_all(json_report(snapshot).as_bytes()),
     }
+}
+
+/// Prints the text with one call of the system, not one a line; without colours where `out` takes none.
+fn print_at_once(snapshot: &Snapshot, plan: ReportPlan, mut out: impl RawStream) -> io::Result<()> {
+    let mut text = AutoStream::new(Vec::new(), AutoStream::choice(&out));
+    write_report(snapshot, plan.width_columns(), &mut text)?;
+    out.write_all(&text.into_inner())?;
+    out.flush()
 }
 
 fn exit_code(finished: &Finished, is_reported: bool) -> u8 {

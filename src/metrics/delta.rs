@@ -83,8 +83,12 @@ impl SourceTally {
 impl Delta {
     /// An empty one for a pipeline of `nodes` nodes.
     pub(crate) fn new(nodes: usize) -> Self {
-        let probes = (0..nodes).map(|_| Probes::new()).collect();
-        Self { probes, traces: Vec::new(), faults: Vec::new(), sources: BTreeMap::new() }
+        Self {
+            probes: vec![Probes::default(); nodes],
+            traces: Vec::new(),
+            faults: Vec::new(),
+            sources: BTreeMap::new(),
+        }
     }
 
     /// Forgets all.

@@ -9,20 +9,17 @@ use crate::{
 };
 
 /// The probes of one node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Probes {
-    histogram: Histogram<u64>,
+    /// Made for the first one: most processors of most workers have none for long, and empty ones are most of what would
+    /// have to be cleared at the start.
+    histogram: Option<Histogram<u64>>,
     slowest: Option<Exemplar>,
     saturated: u64,
     sum_ns: u64,
 }
 
 impl Probes {
-    /// No probes yet.
-    pub(crate) fn new() -> Self {
-        Self { histogram: empty_histogram(), slowest: None, saturated: 0, sum_ns: 0 }
-    }
-
     /// Those that were recorded: `None` where `histogram` tells other values apart than ours do.
     pub(crate) fn restore(
         histogram: Histogram<u64>,
@@ -30,12 +27,18 @@ impl Probes {
         (saturated, sum_ns): (u64, u64),
     ) -> Option<Self> {
         let bounds = |of: &Histogram<u64>| (of.low(), of.high(), of.sigfig());
-        (bounds(&histogram) == bounds(&empty_histogram())).then_some(Self { histogram, slowest, saturated, sum_ns })
+        let is_like_ours = bounds(&histogram) == bounds(&empty_histogram());
+        is_like_ours.then_some(Self { histogram: Some(histogram), slowest, saturated, sum_ns })
     }
 
-    /// All of them, by what they took.
-    pub(crate) fn histogram(&self) -> &Histogram<u64> {
-        &self.histogram
+    /// All of them, by what they took, if there are any.
+    pub(crate) fn histogram(&self) -> Option<&Histogram<u64>> {
+        self.histogram.as_ref().filter(|histogram| !histogram.is_empty())
+    }
+
+    /// How many there are.
+    pub(crate) fn samples(&self) -> u64 {
+        self.histogram().map_or(0, Histogram::len)
     }
 
     /// The slowest one.
@@ -56,17 +59,16 @@ impl Probes {
     /// Adds one. Values beyond the range are counted at its end, and as saturated.
     pub(crate) fn record(&mut self, origin: Origin, ns: u64) {
         self.saturated += u64::from(ns > limits::HISTOGRAM_MAX_NS);
-        self.histogram.saturating_record(ns.max(1));
+        self.histogram.get_or_insert_with(empty_histogram).saturating_record(ns.max(1));
         self.sum_ns = self.sum_ns.saturating_add(ns);
         self.take_slower(Some(Exemplar { source: origin.source, offset: origin.offset, ns }));
     }
 
     /// Adds those of `other`.
     pub(crate) fn absorb(&mut self, other: &Self) {
-        if other.is_empty() {
-            return;
-        }
-        self.histogram.add(&other.histogram).expect("both have the same bounds");
+        let Some(histogram) = other.histogram() else { return };
+        let own = self.histogram.get_or_insert_with(empty_histogram);
+        own.add(histogram).expect("both have the same bounds");
         self.saturated += other.saturated;
         self.sum_ns = self.sum_ns.saturating_add(other.sum_ns);
         self.take_slower(other.slowest);
@@ -74,13 +76,13 @@ impl Probes {
 
     /// True where nothing was measured.
     pub(crate) fn is_empty(&self) -> bool {
-        self.histogram.is_empty()
+        self.histogram().is_none()
     }
 
     /// Forgets all, and keeps the memory.
     pub(crate) fn clear(&mut self) {
-        if !self.is_empty() {
-            self.histogram.reset();
+        if let Some(histogram) = self.histogram.as_mut().filter(|histogram| !histogram.is_empty()) {
+            histogram.reset();
         }
         (self.slowest, self.saturated, self.sum_ns) = (None, 0, 0);
     }
@@ -98,7 +100,7 @@ impl Probes {
             max_ns: self.slowest.map(|slowest| slowest.ns),
             slowest: self.slowest,
             saturated: self.saturated,
-            ..latency_of(&self.histogram)
+            ..self.histogram().map(latency_of).unwrap_or_default()
         }
     }
 }
@@ -146,7 +148,7 @@ mod tests {
         /// Row 34 of the faults: no value panics, none is lost, those out of range are counted.
         #[test]
         fn any_value_is_counted(values in prop::collection::vec(any::<u64>(), 0..50)) {
-            let mut probes = Probes::new();
+            let mut probes = Probes::default();
             values.iter().for_each(|&ns| probes.record(ORIGIN, ns));
             let latency = probes.latency();
             prop_assert_eq!(latency.samples, values.len() as u64);
@@ -159,7 +161,7 @@ mod tests {
 
         #[test]
         fn merging_is_recording_all(left in prop::collection::vec(1u64..1 << 40, 0..40), right in prop::collection::vec(1u64..1 << 40, 0..40)) {
-            let (mut a, mut b, mut both) = (Probes::new(), Probes::new(), Probes::new());
+            let (mut a, mut b, mut both) = (Probes::default(), Probes::default(), Probes::default());
             left.iter().for_each(|&ns| a.record(ORIGIN, ns));
             right.iter().for_each(|&ns| b.record(ORIGIN, ns));
             left.iter().chain(&right).for_each(|&ns| both.record(ORIGIN, ns));
@@ -170,7 +172,7 @@ mod tests {
 
     #[test]
     fn a_percentile_needs_its_samples() {
-        let mut probes = Probes::new();
+        let mut probes = Probes::default();
         probes.record(ORIGIN, 100);
         assert_eq!(probes.latency().p50_ns, None);
         (1..100).for_each(|_| probes.record(ORIGIN, 100));

@@ -97,7 +97,7 @@ impl Merger {
         keep_last_faults(&mut faults);
         let mut traces = vec![Vec::new(); plan.workers];
         traces.extend(earlier.map(|earlier| earlier.traces(&plan.graph)));
-        let probes = |id: &str| earlier.and_then(|earlier| earlier.probes(id)).cloned().unwrap_or_else(Probes::new);
+        let probes = |id: &str| earlier.and_then(|earlier| earlier.probes(id)).cloned().unwrap_or_default();
         let part_started = (Instant::now(), Timestamp::now());
         let started = earlier.map_or(part_started, |earlier| earlier.started);
         Self {
@@ -224,7 +224,7 @@ impl Merger {
     }
 
     fn empty_probes(&self) -> Vec<Probes> {
-        self.probes.iter().map(|_| Probes::new()).collect()
+        vec![Probes::default(); self.probes.len()]
     }
 
     /// Remembers how much of the machine the publisher itself took.

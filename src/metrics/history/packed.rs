@@ -21,7 +21,7 @@ pub(super) struct Packed {
 
 impl Packed {
     pub(super) fn of(probes: &Probes) -> Self {
-        let steps = probes.histogram().iter_recorded();
+        let steps = probes.histogram().into_iter().flat_map(|histogram| histogram.iter_recorded());
         let counts = steps.map(|step| (step.value_iterated_to(), step.count_at_value()));
         let max_ns = probes.slowest().map(|slowest| slowest.ns);
         Self { max_ns, saturated: probes.saturated(), sum_ns: probes.sum_ns(), bytes: pack(counts) }
@@ -108,7 +108,7 @@ mod tests {
     use crate::{record::Origin, snapshot::Latency};
 
     fn probes(values: &[u64]) -> Probes {
-        let mut probes = Probes::new();
+        let mut probes = Probes::default();
         values.iter().for_each(|&ns| probes.record(Origin { source: 0, offset: 0 }, ns));
         probes
     }

@@ -12,7 +12,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn probes(values: &[u64]) -> Probes {
-    let mut probes = Probes::new();
+    let mut probes = Probes::default();
     values.iter().for_each(|&ns| probes.record(Origin { source: 0, offset: 7 }, ns));
     probes
 }

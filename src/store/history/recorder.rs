@@ -103,8 +103,8 @@ impl Recorder {
         let mut interval = Interval::between(previous, now, times, is_first);
         for (record, probes) in interval.processors.iter_mut().zip(probes) {
             add_probes(record, now, probes);
-            if !probes.histogram().is_empty() {
-                hlog::write(&mut lines[Kind::Histograms as usize], &record.id, times, probes.histogram());
+            if let Some(histogram) = probes.histogram() {
+                hlog::write(&mut lines[Kind::Histograms as usize], &record.id, times, histogram);
             }
         }
         write_line(&mut lines[Kind::Intervals as usize], &interval);
@@ -187,7 +187,7 @@ fn milliseconds(time: Timestamp) -> Timestamp {
 }
 
 fn add_probes(record: &mut NodeRecord, now: &Snapshot, probes: &Probes) {
-    record.samples = probes.histogram().len();
+    record.samples = probes.samples();
     record.saturated = probes.saturated();
     record.sum_ns = probes.sum_ns();
     record.slowest = probes.slowest().map(|slowest| SlowestRecord {
@@ -206,7 +206,7 @@ fn last_traces(now: &Snapshot) -> &[Trace] {
 /// The interval, as it is kept in memory.
 fn span(interval: &Interval, probes: &[Probes]) -> Span {
     let nodes = interval.processors.iter().enumerate().map(|(number, record)| {
-        let probes = probes.get(number).filter(|probes| !probes.histogram().is_empty());
+        let probes = probes.get(number).filter(|probes| !probes.is_empty());
         (Arc::from(&*record.id), node_counts(record), probes.cloned())
     });
     Span::new((interval.start, interval.end), (interval.bytes, interval.lines), nodes)

@@ -302,7 +302,7 @@ impl NodeSum {
             counts: NodeRecord::default(),
             kinds: BTreeMap::new(),
             outputs: HashMap::new(),
-            probes: Probes::new(),
+            probes: Probes::default(),
             slowest: None,
         }
     }

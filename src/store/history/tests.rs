@@ -27,7 +27,7 @@ fn nothing() -> Snapshot {
     let scene = sample::Scene { done_permille: 0, state: RunState::Running, faults: false, sized: true };
     let mut snapshot = sample::snapshot(1, scene);
     for node in &mut snapshot.nodes {
-        node.latency = Probes::new().latency();
+        node.latency = Probes::default().latency();
     }
     snapshot
 }
@@ -45,7 +45,7 @@ fn later(before: &Snapshot, doings: &[Doings]) -> (Snapshot, Vec<Probes>) {
         node.busy_ns += 7 * records;
         node.outputs[0].records += records - records / 2;
         node.outputs[0].bytes += 2 * records;
-        let mut probes = Probes::new();
+        let mut probes = Probes::default();
         let origin = |at: usize| Origin { source: number as u32 % 2, offset: before.sequence << 20 | at as u64 };
         values.iter().enumerate().for_each(|(at, &ns)| probes.record(origin(at), ns));
         all.push(probes);
@@ -59,7 +59,7 @@ fn later(before: &Snapshot, doings: &[Doings]) -> (Snapshot, Vec<Probes>) {
 /// Records all `intervals` below `state`; the last snapshot, and the naive merge of all probes.
 fn record(state: &Path, first: &Snapshot, intervals: &[Vec<Doings>]) -> (Snapshot, Vec<Probes>) {
     let mut archive = Archive::open(state).expect("a directory of our own");
-    let (mut last, mut merged) = (first.clone(), vec![Probes::new(); first.nodes.len()]);
+    let (mut last, mut merged) = (first.clone(), vec![Probes::default(); first.nodes.len()]);
     for doings in intervals {
         let (now, probes) = later(&last, doings);
         archive.append(&last, &now, &probes).expect("there is room");
