@@ -2,6 +2,9 @@
 
 use std::{collections::VecDeque, ops::Range, path::Path, sync::Arc};
 
+use bytes::Bytes;
+
+use super::traced::{Heads, Paths};
 use crate::{
     batch::{Batch, Selection},
     graph::Port,
@@ -29,7 +32,7 @@ pub(super) struct Frame {
     /// The bytes, where they cannot be read again.
     pub(super) bytes: Option<Arc<Vec<u8>>>,
     /// The heads of its last records, where the bytes cannot be read again and were too many to be kept.
-    heads: Option<Vec<Box<[u8]>>>,
+    heads: Option<Vec<Bytes>>,
     pub(super) nodes: Vec<NodeFrame>,
     /// Records up to this one have been through, and are published.
     pub(super) done: u32,
@@ -54,9 +57,9 @@ fn shrink(list: &mut Vec<u32>) {
 const READ_AT_ONCE: usize = 4;
 
 /// The part of `bytes` that is shown, as far as it is there; a CR before the newline is hidden.
-fn shown(bytes: &[u8], head: Range<usize>) -> Box<[u8]> {
+fn shown(bytes: &[u8], head: Range<usize>) -> &[u8] {
     let head = bytes.get(head.start..head.end.min(bytes.len())).unwrap_or_default();
-    head.strip_suffix(b"\r").unwrap_or(head).into()
+    head.strip_suffix(b"\r").unwrap_or(head)
 }
 
 /// The selections of one node.
@@ -181,9 +184,24 @@ impl Frame {
     /// source from an offset on.
     fn trace_last(&self, count: usize, pipeline: &Pipeline, read: &mut ReadAgain<'_>, traces: &mut Vec<Trace>) {
         let first = self.done - count as u32;
-        let mut hops: Vec<Vec<Hop>> = vec![Vec::new(); count];
+        let mut paths = Paths::new(count);
+        self.visits(first, pipeline, |record, _| paths.make_room(record));
+        paths.settle();
+        self.visits(first, pipeline, |record, node| paths.push(record, node));
+        for &(record, node, ns) in self.probed.iter().filter(|&&(record, ..)| (first..self.done).contains(&record)) {
+            paths.set_time((record - first) as usize, node, ns);
+        }
+        let heads = self.heads(first, read);
+        for (index, (record, head)) in (first..self.done).zip(heads).enumerate() {
+            traces.push(self.trace(record, paths.shared(index), head));
+        }
+    }
+
+    /// Calls `visit` for each node that each record from `first` on came to: with how far behind `first` the record is, and
+    /// the node. A record's nodes come in the graph's order.
+    fn visits(&self, first: u32, pipeline: &Pipeline, mut visit: impl FnMut(usize, u32)) {
         for node in 0..self.nodes.len() {
-            let mut visit = |record: u32| hops[(record - first) as usize].push(Hop { node: node as u32, ns: None });
+            let mut visit = |record: u32| visit((record - first) as usize, node as u32);
             match self.input_of(node, pipeline) {
                 Selection::Range(..) => (first..self.done).for_each(&mut visit),
                 Selection::List(list) => {
@@ -192,18 +210,9 @@ impl Frame {
                 }
             }
         }
-        for &(record, node, ns) in self.probed.iter().filter(|&&(record, ..)| (first..self.done).contains(&record)) {
-            if let Some(hop) = hops[(record - first) as usize].iter_mut().find(|hop| hop.node == node) {
-                hop.ns = Some(ns);
-            }
-        }
-        let heads = self.heads(first, read);
-        for ((record, hops), head) in (first..self.done).zip(hops).zip(heads) {
-            traces.push(self.trace(record, hops, head));
-        }
     }
 
-    fn trace(&self, record: u32, hops: Vec<Hop>, head: Box<[u8]>) -> Trace {
+    fn trace(&self, record: u32, hops: Arc<[Hop]>, head: Bytes) -> Trace {
         let (start, end) = (self.bounds[record as usize] as usize, self.bounds[record as usize + 1] as usize);
         let cut = if record as usize + 2 == self.bounds.len() { self.cut_bytes } else { 0 };
         let here = self.offset + start as u64;
@@ -224,26 +233,29 @@ impl Frame {
     }
 
     /// The heads of the records from `first` on.
-    fn heads(&self, first: u32, read: &mut ReadAgain<'_>) -> Vec<Box<[u8]>> {
+    fn heads(&self, first: u32, read: &mut ReadAgain<'_>) -> Vec<Bytes> {
         if let Some(heads) = &self.heads {
             return heads[heads.len() - (self.done - first) as usize..].to_vec();
         }
+        let mut heads = Heads::default();
         if let Some(bytes) = &self.bytes {
-            return (first..self.done).map(|record| shown(bytes, self.head(record))).collect();
+            (first..self.done).for_each(|record| heads.push(shown(bytes, self.head(record))));
+            return heads.cut();
         }
         let start = self.bounds[first as usize] as usize;
         let heads_bytes = (self.done - first) as usize * limits::EXCERPT_BYTES;
         if self.length - start <= READ_AT_ONCE * heads_bytes {
             let bytes = read(self.source, self.offset + start as u64, self.length - start);
             let head = |record| self.head(record).start - start..self.head(record).end - start;
-            return (first..self.done).map(|record| shown(&bytes, head(record))).collect();
+            (first..self.done).for_each(|record| heads.push(shown(&bytes, head(record))));
+            return heads.cut();
         }
-        let mut one = |record| {
+        for record in first..self.done {
             let head = self.head(record);
             let bytes = read(self.source, self.offset + head.start as u64, head.len());
-            shown(&bytes, 0..head.len())
-        };
-        (first..self.done).map(&mut one).collect()
+            heads.push(shown(&bytes, 0..head.len()));
+        }
+        heads.cut()
     }
 
     /// Gives memory back that another block needed and this one does not: many frames may be kept at once, and one of a
@@ -266,7 +278,9 @@ impl Frame {
     fn compact(&mut self) -> Option<Vec<u8>> {
         let first = self.done.saturating_sub(limits::TRACES as u32);
         let bytes = self.bytes.take()?;
-        self.heads = Some((first..self.done).map(|record| shown(&bytes, self.head(record))).collect());
+        let mut heads = Heads::default();
+        (first..self.done).for_each(|record| heads.push(shown(&bytes, self.head(record))));
+        self.heads = Some(heads.cut());
         Arc::try_unwrap(bytes).ok()
     }
 

@@ -18,6 +18,7 @@ mod options;
 mod outcome;
 mod posts;
 mod recording;
+mod traced;
 mod trouble;
 mod window;
 mod worker;

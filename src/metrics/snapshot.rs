@@ -4,6 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::graph::{Edge, Graph, Port};
@@ -386,6 +387,8 @@ impl Source {
 }
 
 /// The path of one record through the graph.
+///
+/// Cheap to clone, as it is for every snapshot: what is long in it is shared, the path even with other records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
     /// Counts up with the input: what comes later has a larger one, or the same.
@@ -397,9 +400,9 @@ pub struct Trace {
     /// Its length in bytes, line end included.
     pub length: u64,
     /// The nodes it visited, in the graph's order.
-    pub hops: Vec<Hop>,
+    pub hops: Arc<[Hop]>,
     /// The head of the record, line end excluded, as long as `limits::EXCERPT_BYTES` allows.
-    pub excerpt: Box<[u8]>,
+    pub excerpt: Bytes,
 }
 
 /// One step of a trace.
@@ -431,7 +434,7 @@ pub struct Fault {
     /// The length of the record in bytes, line end included; 0 where there is no record.
     pub length: u64,
     /// The head of the record, line end excluded.
-    pub excerpt: Box<[u8]>,
+    pub excerpt: Bytes,
 }
 
 /// The proof that every record that went in is accounted for.

@@ -4,6 +4,7 @@ mod followed;
 
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{
@@ -266,7 +267,7 @@ fn source_fault(source: SourceId, kind: FaultKind, message: &str) -> Fault {
         source,
         offset: 0,
         length: 0,
-        excerpt: Box::default(),
+        excerpt: Bytes::default(),
     }
 }
 

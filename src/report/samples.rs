@@ -164,7 +164,7 @@ pub(crate) fn hostile() -> Snapshot {
     ];
     snapshot.sinks =
         [100_000, 65_536].map(|bytes_written| Sink { records: 1_000, bytes_written, ..Sink::default() }).to_vec();
-    let fault = |node, kind, message: &str, offset, excerpt: &[u8]| Fault {
+    let fault = |node, kind, message: &str, offset, excerpt: &'static [u8]| Fault {
         order: 0,
         node,
         kind,

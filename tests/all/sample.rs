@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use logweir::{
     Edge, Graph, GraphNode, GraphSink, Port, Snapshot,
@@ -400,7 +401,7 @@ fn faults() -> Vec<Fault> {
         source: 2,
         offset: 0,
         length: 0,
-        excerpt: Box::default(),
+        excerpt: Bytes::default(),
     };
     std::iter::once(unreadable).chain((0..8).map(fault)).collect()
 }

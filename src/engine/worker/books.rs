@@ -2,6 +2,7 @@
 
 use std::{fs::File, ops::Range, os::unix::fs::FileExt, sync::atomic::Ordering};
 
+use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::{Block, Torn, Worker};
@@ -156,8 +157,8 @@ impl Worker<'_> {
     }
 }
 
-fn excerpt(record: &[u8]) -> Box<[u8]> {
-    record[..record.len().min(limits::EXCERPT_BYTES)].into()
+fn excerpt(record: &[u8]) -> Bytes {
+    Bytes::copy_from_slice(&record[..record.len().min(limits::EXCERPT_BYTES)])
 }
 
 fn oversized_sample(order: u64, batch: &Batch<'_>, record: u32) -> Fault {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
+
 use super::*;
 use crate::{
     graph::{Edge, GraphNode, GraphSink, Port},
@@ -181,9 +183,9 @@ fn block(order: u64) -> Delta {
     let mut delta = Delta::new(2);
     let (origin, offset) = (crate::record::Origin { source: 0, offset: order }, order);
     delta.probes.iter_mut().for_each(|probes| probes.record(origin, 100));
-    delta.traces.push(Trace { order, source: 0, offset, length: 1, hops: Vec::new(), excerpt: Box::default() });
+    delta.traces.push(Trace { order, source: 0, offset, length: 1, hops: Arc::default(), excerpt: Bytes::default() });
     let (kind, message, time) = (FaultKind::Failed, String::new(), Timestamp::UNIX_EPOCH);
-    let (length, excerpt) = (1, Box::default());
+    let (length, excerpt) = (1, Bytes::default());
     delta.add_fault(Fault { order, node: Some(1), kind, message, time, source: 0, offset, length, excerpt });
     delta
 }

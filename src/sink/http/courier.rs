@@ -8,6 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use tokio::time;
 
@@ -206,7 +207,7 @@ impl Courier {
                 source: item.source_number(),
                 offset: item.record().offset,
                 length: item.record().length,
-                excerpt: line[..line.len().min(limits::EXCERPT_BYTES)].into(),
+                excerpt: Bytes::copy_from_slice(&line[..line.len().min(limits::EXCERPT_BYTES)]),
             });
         }
     }

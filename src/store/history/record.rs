@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -152,7 +153,7 @@ impl Line {
     }
 
     /// The bytes; those of a line that somebody else wrote wrong are none.
-    pub(super) fn bytes(&self) -> Box<[u8]> {
+    pub(super) fn bytes(&self) -> Bytes {
         let decoded = self.line_base64.as_ref().and_then(|text| BASE64_STANDARD.decode(text).ok());
         let text = self.line.as_ref().map(|text| text.clone().into_bytes());
         decoded.or(text).unwrap_or_default().into()

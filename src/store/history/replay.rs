@@ -265,7 +265,7 @@ impl Sum {
                 source: self.sources.number(&record.source),
                 offset: record.offset,
                 length: record.length,
-                hops: hops.collect::<Option<Vec<Hop>>>()?,
+                hops: hops.collect::<Option<_>>()?,
                 excerpt: record.line.bytes(),
             })
         };

@@ -309,7 +309,7 @@ fn whatever_logs_hold_lines_are_json_and_obey_nobody() {
     let replayed = replay(state.path()).expect("recorded").latest();
     assert_eq!(replayed.graph, last.graph);
     let excerpts = |snapshot: &Snapshot| {
-        let mut excerpts: Vec<Box<[u8]>> = snapshot.traces.iter().map(|trace| trace.excerpt.clone()).collect();
+        let mut excerpts: Vec<_> = snapshot.traces.iter().map(|trace| trace.excerpt.clone()).collect();
         excerpts.sort();
         excerpts
     };
