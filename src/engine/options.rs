@@ -90,15 +90,6 @@ pub enum Mapping {
 }
 
 impl Mapping {
-    /// False where a block of a file of `size` bytes will never be asked for by its mapping: not made, it costs nothing.
-    pub(super) fn may_map(self, choice: &Choice, size: u64) -> bool {
-        match self {
-            Self::Never => false,
-            Self::Auto(_) => choice.may_map(size),
-            Self::Always(_) => true,
-        }
-    }
-
     pub(super) fn how(self, choice: &Choice, size: u64) -> How {
         match self {
             Self::Never => How::Read,

@@ -1,6 +1,6 @@
 //! A file of known size, block by block: the bytes come through a window, and are cut by `split`.
 
-use std::{fs::File, io, ops::Range};
+use std::{cell::OnceCell, fs::File, io, ops::Range};
 
 use super::{Access, Input, Window, choice::How, map::Mapped, read::Read};
 use crate::split::{self, End};
@@ -14,8 +14,8 @@ const SCAN_BYTES: u64 = 1 << 20;
 /// files are open than there are workers.
 pub(crate) struct BlockFile {
     read: Read,
-    /// `None` where it must not or cannot be mapped.
-    mapped: Option<Mapped>,
+    /// Mapped when a block is first asked for so; `None` where it must not or cannot be.
+    mapped: OnceCell<Option<Mapped>>,
     size: u64,
     record_bytes_max: u64,
 }
@@ -36,11 +36,10 @@ pub(crate) struct FileBlock<'a> {
 }
 
 impl BlockFile {
-    /// Opens `input`, and maps it too if `may_map` a file of its size and if that works. The file must be the one that was
-    /// found, and as long.
+    /// Opens `input`. The file must be the one that was found, and as long.
     ///
     /// Where it became shorter the error is of kind `UnexpectedEof`.
-    pub(crate) fn open(input: &Input, may_map: impl Fn(u64) -> bool, record_bytes_max: usize) -> io::Result<Self> {
+    pub(crate) fn open(input: &Input, record_bytes_max: usize) -> io::Result<Self> {
         let Access::Random { size, .. } = input.access else {
             return Err(io::Error::other("not a file of known size"));
         };
@@ -48,14 +47,18 @@ impl BlockFile {
         if found < size {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        let mapped = if may_map(size) { map(&file, size)? } else { None };
-        Ok(Self { read: Read::new(file), mapped, size, record_bytes_max: record_bytes_max as u64 })
+        Ok(Self { read: Read::new(file), mapped: OnceCell::new(), size, record_bytes_max: record_bytes_max as u64 })
     }
 
     /// Opens what is left of `input` after it became shorter; it is only read.
     pub(crate) fn open_rest(input: &Input, record_bytes_max: usize) -> io::Result<Self> {
         let (file, size) = open_again(input)?;
-        Ok(Self { read: Read::new(file), mapped: None, size, record_bytes_max: record_bytes_max as u64 })
+        Ok(Self {
+            read: Read::new(file),
+            mapped: OnceCell::from(None),
+            size,
+            record_bytes_max: record_bytes_max as u64,
+        })
     }
 
     /// Its size, as far as it will be read.
@@ -65,9 +68,10 @@ impl BlockFile {
 
     /// The window for `how`, or the one that there is, and which that is.
     fn window(&self, how: How) -> (&dyn Window, How) {
-        match (&self.mapped, how) {
-            (Some(mapped), How::Map) => (mapped, How::Map),
-            _ => (&self.read, How::Read),
+        let mapped = || self.mapped.get_or_init(|| map(self.read.file(), self.size).ok());
+        match how {
+            How::Map => mapped().as_ref().map_or((&self.read, How::Read), |mapped| (mapped, How::Map)),
+            How::Read => (&self.read, How::Read),
         }
     }
 
@@ -165,9 +169,9 @@ pub(crate) fn open_again(input: &Input) -> io::Result<(File, u64)> {
 }
 
 /// Some file systems cannot map, and all can read.
-fn map(file: &File, size: u64) -> io::Result<Option<Mapped>> {
+fn map(file: &File, size: u64) -> io::Result<Mapped> {
     let file = file.try_clone()?;
     // SAFETY: whoever allows mapping has promised what is asked for (see `MapPermit`), and blocks are published only
     // after `is_intact`.
-    Ok(unsafe { Mapped::new(file, size) }.ok())
+    unsafe { Mapped::new(file, size) }
 }

@@ -22,6 +22,11 @@ impl Read {
     pub(super) fn new(file: File) -> Self {
         Self { file }
     }
+
+    /// The file.
+    pub(super) fn file(&self) -> &File {
+        &self.file
+    }
 }
 
 impl Window for Read {

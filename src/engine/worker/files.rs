@@ -75,10 +75,7 @@ impl Worker<'_> {
     fn open(&mut self, job: &FileJob<'_>) -> io::Result<BlockFile> {
         let result = match self.file.take() {
             Some((source, file)) if source == job.source => Ok(file),
-            _ => {
-                let options = &self.shared.options;
-                BlockFile::open(job.input, |size| options.mapping.may_map(&self.choice, size), options.record_bytes_max)
-            }
+            _ => BlockFile::open(job.input, self.shared.options.record_bytes_max),
         };
         self.charge(StageKind::Read);
         result
