@@ -83,7 +83,7 @@ pub enum Row {
 pub enum Mapping {
     /// They are read.
     Never,
-    /// Whichever is faster here: both are tried on the first blocks. Small files are read.
+    /// Whichever is faster here: both are tried on the first blocks, and again later. Small files are read.
     Auto(MapPermit),
     /// They are mapped, where that works.
     Always(MapPermit),

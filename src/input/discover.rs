@@ -7,6 +7,7 @@
 mod glob;
 mod head;
 mod open;
+mod probe;
 mod walk;
 
 #[cfg(test)]
@@ -18,7 +19,7 @@ use std::{
     io,
     os::{
         fd::AsFd,
-        unix::fs::{FileExt, FileTypeExt, MetadataExt},
+        unix::fs::{FileTypeExt, MetadataExt},
     },
     path::{Path, PathBuf},
 };
@@ -31,6 +32,7 @@ pub(in crate::input) use glob::is_glob;
 pub(in crate::input) use head::Head;
 use head::MAGIC_BYTES;
 use open::is_stdin;
+use probe::{Devices, Probe};
 
 pub(in crate::input) use open::open_at_once;
 pub use open::open_stream;
@@ -135,8 +137,9 @@ struct Search {
     familiar: HashSet<Identity>,
     /// How those of them looked that were found.
     familiar_seen: HashMap<Identity, Metadata>,
-    /// Per device: its files are made up by the kernel while they are read.
-    kernel_made: HashMap<u64, bool>,
+    devices: Devices,
+    /// Files below a directory that are to be looked at, many at once.
+    waiting: Vec<PathBuf>,
     /// The file that standard output goes to, if it is one.
     output: Option<Identity>,
     head: Vec<u8>,
@@ -151,7 +154,8 @@ impl Search {
             seen: HashSet::new(),
             familiar: HashSet::new(),
             familiar_seen: HashMap::new(),
-            kernel_made: HashMap::new(),
+            devices: HashMap::new(),
+            waiting: Vec::new(),
             output: regular_identity(io::stdout()),
             head: vec![0; limits::BINARY_PROBE_BYTES],
         }
@@ -198,7 +202,7 @@ impl Search {
             self.add(path, identity(metadata), Access::Random { size: metadata.size(), identity: identity(metadata) });
             self.familiar_seen.insert(identity(metadata), metadata.clone());
         } else if metadata.is_file() {
-            self.regular(path, metadata, choice);
+            self.regular(path, choice);
         } else if choice != Choice::Named {
             self.skip(Skip::Special);
         } else if metadata.file_type().is_socket() && !is_stdin(path) {
@@ -209,38 +213,44 @@ impl Search {
         }
     }
 
-    fn regular(&mut self, path: &Path, looked_at: &Metadata, choice: Choice) {
-        // What was a file a moment ago may be a FIFO by now: look at what was really opened.
-        let opened = open_at_once(path).and_then(|file| Ok((file.metadata()?, file)));
-        match opened {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.absent(path, describe(&error)),
-            Err(error) => self.refuse_once(path, identity(looked_at), describe(&error)),
-            Ok((metadata, _)) if !metadata.is_file() => self.refuse(path, "Was replaced while it was looked at"),
-            Ok((metadata, _)) if self.seen.contains(&identity(&metadata)) => self.skip(Skip::SameFile),
-            Ok((metadata, _)) if self.is_own_output(&metadata, choice) => self.skip(Skip::Output),
-            Ok((metadata, file)) if self.is_kernel_made(&file, metadata.dev()) => {
-                // Not even looked into: reading some of them consumes what is read, and others block.
-                match choice {
-                    Choice::Named => self.add(path, identity(&metadata), Access::Stream),
-                    Choice::Glob | Choice::Walk => self.skip(Skip::Special),
-                }
+    fn regular(&mut self, path: &Path, choice: Choice) {
+        let wanted = if choice == Choice::Walk { limits::BINARY_PROBE_BYTES } else { MAGIC_BYTES };
+        let probe = Probe::of(path, &mut self.head[..wanted], &self.devices);
+        self.judge(path, probe, choice);
+    }
+
+    /// Takes a regular file by what was seen of it.
+    fn judge(&mut self, path: &Path, probe: io::Result<Probe>, choice: Choice) {
+        let Probe { metadata, is_kernel_made, head } = match probe {
+            Ok(probe) => probe,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self.absent(path, describe(&error)),
+            Err(error) => return self.refuse_seen(path, describe(&error)),
+        };
+        if !metadata.is_file() {
+            return self.refuse(path, "Was replaced while it was looked at");
+        }
+        self.devices.insert(metadata.dev(), is_kernel_made);
+        if self.seen.contains(&identity(&metadata)) {
+            self.skip(Skip::SameFile);
+        } else if self.is_own_output(&metadata, choice) {
+            self.skip(Skip::Output);
+        } else if is_kernel_made {
+            match choice {
+                Choice::Named => self.add(path, identity(&metadata), Access::Stream),
+                Choice::Glob | Choice::Walk => self.skip(Skip::Special),
             }
-            Ok((metadata, file)) => self.plain(path, &metadata, &file, choice),
+        } else {
+            self.plain(path, &metadata, head, choice);
         }
     }
 
     /// A regular file of a real file system: its head decides.
-    fn plain(&mut self, path: &Path, metadata: &Metadata, file: &File, choice: Choice) {
-        let wanted = if choice == Choice::Walk { limits::BINARY_PROBE_BYTES } else { MAGIC_BYTES };
-        let read = match read_head(file, &mut self.head[..wanted]) {
-            Ok(read) => read,
-            Err(error) => return self.refuse_once(path, identity(metadata), describe(&error)),
-        };
-        let head = Head::of(&self.head[..read]);
+    fn plain(&mut self, path: &Path, metadata: &Metadata, head: io::Result<(Head, usize)>, choice: Choice) {
         match (head, choice) {
-            (Head::Compressed(..), Choice::Walk) => self.skip(Skip::Compressed),
-            (Head::Binary, Choice::Walk) if !self.options.binary => self.skip(Skip::Binary),
-            (head, _) => match head.refusal(path) {
+            (Err(error), _) => self.refuse_once(path, identity(metadata), describe(&error)),
+            (Ok((Head::Compressed(..), _)), Choice::Walk) => self.skip(Skip::Compressed),
+            (Ok((Head::Binary, _)), Choice::Walk) if !self.options.binary => self.skip(Skip::Binary),
+            (Ok((head, read)), _) => match head.refusal(path) {
                 Some(message) => self.refuse_once(path, identity(metadata), message),
                 None => self.add(path, identity(metadata), access(metadata, read)),
             },
@@ -268,6 +278,14 @@ impl Search {
         }
     }
 
+    /// The same for what can be looked at, if not into.
+    fn refuse_seen(&mut self, path: &Path, message: impl Into<String>) {
+        match fs::metadata(path) {
+            Ok(metadata) => self.refuse_once(path, identity(&metadata), message),
+            Err(_) => self.refuse(path, message),
+        }
+    }
+
     fn refuse(&mut self, path: &Path, message: impl Into<String>) {
         self.found.unreadable.push(Unreadable { path: path.to_owned(), message: message.into(), is_absent: false });
     }
@@ -281,10 +299,6 @@ impl Search {
     /// it is the sink that refuses.
     fn is_own_output(&self, metadata: &Metadata, choice: Choice) -> bool {
         choice != Choice::Named && self.output == Some(identity(metadata))
-    }
-
-    fn is_kernel_made(&mut self, file: &File, device: u64) -> bool {
-        *self.kernel_made.entry(device).or_insert_with(|| is_on_kernel_file_system(file))
     }
 }
 
@@ -331,20 +345,6 @@ pub(in crate::input) fn is_on_nfs(file: &File) -> bool {
     // linux/magic.h.
     const NFS: u32 = 0x6969;
     fstatfs(file).is_ok_and(|found| found.f_type == NFS as FsWord)
-}
-
-/// Fills `head` as far as the file reaches.
-fn read_head(file: &File, head: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < head.len() {
-        match file.read_at(&mut head[filled..], filled as u64) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// What the system said, without the number that Rust puts behind it.

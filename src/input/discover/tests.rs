@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use super::{DiscoverOptions, Discovered, Head, Unreadable, discover, open::is_stdin, open_stream};
 use crate::input::{Access, Input};
 
+mod many;
 mod pipes;
 mod standard;
 

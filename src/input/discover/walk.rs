@@ -4,7 +4,10 @@ use std::{collections::HashSet, fs, io, path::Path};
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::{Choice, Search, Skip, describe, identity};
+use super::{Choice, Probe, Search, Skip, describe, identity};
+
+/// Files that are looked at together, at most.
+const WAITING_MAX: usize = 1 << 10;
 
 impl Search {
     /// Takes the files below `root`.
@@ -16,6 +19,7 @@ impl Search {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
+                    self.look_at_waiting();
                     self.walk_error(root, &error);
                     continue;
                 }
@@ -30,6 +34,17 @@ impl Search {
                 self.walked(&entry);
             }
         }
+        self.look_at_waiting();
+    }
+
+    /// Looks at the files that wait for it. Before anything else is taken or refused: order counts.
+    fn look_at_waiting(&mut self) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for (path, probe) in waiting.iter().zip(Probe::all(&waiting, &self.devices)) {
+            self.judge(path, probe, Choice::Walk);
+        }
+        waiting.clear();
+        self.waiting = waiting;
     }
 
     fn reason_to_skip(&self, entry: &DirEntry, entered: &mut HashSet<(u64, u64)>) -> Option<Skip> {
@@ -45,6 +60,15 @@ impl Search {
     }
 
     fn walked(&mut self, entry: &DirEntry) {
+        // Those that somebody reads already are told by what they are, and not opened.
+        if entry.file_type().is_file() && self.familiar.is_empty() {
+            self.waiting.push(entry.path().to_owned());
+            if self.waiting.len() >= WAITING_MAX {
+                self.look_at_waiting();
+            }
+            return;
+        }
+        self.look_at_waiting();
         match fs::metadata(entry.path()) {
             // Directories proper are entered before they get here: this one stands behind a link.
             Ok(metadata) if metadata.is_dir() => self.skip(Skip::Symlink),
