@@ -189,8 +189,8 @@ pub struct InputArgs {
     pub walk: WalkArgs,
     /// Read files, and never map them into memory.
     ///
-    /// Without this option, both are tried on the first blocks of a large file, and the faster one is used. What cannot
-    /// be mapped is read in any case.
+    /// Without this option, both are tried on the first blocks of a large file, and again later, and the faster one is
+    /// used. What cannot be mapped is read in any case.
     #[arg(long)]
     pub no_mmap: bool,
     /// Map files into memory, even where reading them would be faster.

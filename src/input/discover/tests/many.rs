@@ -19,7 +19,7 @@ fn put_one(dir: &TempDir, number: usize) {
         4 => put(dir, &name, b""),
         _ => put(dir, &name, format!("{number} INFO a line\n").as_bytes()),
     };
-    if number % 7 == 0 {
+    if number.is_multiple_of(7) {
         fs::hard_link(path, dir.path().join(format!("{folder}/{:04}-again", number - 5))).unwrap();
     }
     if number % 400 == 399 {
