@@ -33,7 +33,8 @@ pub(crate) fn is_word(byte: u8) -> bool {
     IS_WORD[usize::from(byte)]
 }
 
-static IS_WORD: [bool; 256] = {
+static IS_WORD: [bool; 256] = IS_WORD_TABLE;
+const IS_WORD_TABLE: [bool; 256] = {
     let mut is_word = [false; 256];
     let mut byte = 0;
     while byte < 256 {
@@ -184,7 +185,7 @@ pub(crate) mod avx2 {
         let classes = [0, 0, 0, 1, 2, 4, 8, 16];
         let mut byte = 0u8;
         while byte < 128 {
-            if (byte.is_ascii_alphanumeric() || byte == b'_') && byte != b'm' {
+            if super::IS_WORD_TABLE[byte as usize] && byte != b'm' {
                 low[(byte & 15) as usize] |= classes[(byte >> 4) as usize];
                 high[(byte >> 4) as usize] |= classes[(byte >> 4) as usize];
             }
@@ -227,7 +228,18 @@ pub(crate) mod avx2 {
         bytes.get(at.checked_sub(1)?..)?.first_chunk()
     }
 
-    /// The same as a table look-up by the low nibble of each byte; 0 for a byte that is not ASCII. (`pshufb` does both.)
+    /// The bytes `at..at + 32` of `window`.
+    ///
+    /// # Panics
+    ///
+    /// If that is behind its end.
+    #[inline]
+    pub(crate) fn chunk(window: &Window, at: usize) -> &[u8; 32] {
+        let Some(chunk) = window[at..].first_chunk() else { panic!("no 32 bytes at {at} of a window") };
+        chunk
+    }
+
+    /// Looks each byte up by its low nibble; 0 for a byte that is not ASCII. (`pshufb` does both.)
     #[inline]
     #[target_feature(enable = "avx2")]
     fn look_up(table: __m256i, bytes: __m256i) -> __m256i {
@@ -239,10 +251,7 @@ pub(crate) mod avx2 {
     #[inline]
     #[target_feature(enable = "avx2")]
     pub(crate) fn candidates(window: &Window, tables: &Tables) -> u32 {
-        let [before, first, second, third] = [0, 1, 2, 3].map(|shift| {
-            let Some(chunk) = window[shift..].first_chunk() else { unreachable!("64 bytes hold four shifted chunks") };
-            load(chunk)
-        });
+        let [before, first, second, third] = [0, 1, 2, 3].map(|shift| load(chunk(window, shift)));
         let [letters, seconds, thirds] = tables.letters;
         let fits = _mm256_and_si256(look_up(letters, first), look_up(seconds, second));
         let fits = _mm256_and_si256(fits, look_up(thirds, third));

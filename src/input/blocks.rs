@@ -171,7 +171,7 @@ pub(crate) fn open_again(input: &Input) -> io::Result<(File, u64)> {
 /// Some file systems cannot map, and all can read.
 fn map(file: &File, size: u64) -> io::Result<Mapped> {
     let file = file.try_clone()?;
-    // SAFETY: whoever allows mapping has promised what is asked for (see `MapPermit`), and blocks are published only
-    // after `is_intact`.
+    // SAFETY: only `Mapping::how` asks for a mapping, and only with a `MapPermit`, whose maker has promised what is asked
+    // for; and blocks are published only after `is_intact`.
     unsafe { Mapped::new(file, size) }
 }

@@ -16,10 +16,10 @@ pub(crate) enum How {
 
 /// Files smaller than this are read: setting a mapping up and taking it down costs more than copying them.
 const MAPPED_BYTES_MIN: u64 = 4 << 20;
-/// Blocks that each way is tried on, one after the other: the first one that touches a huge page pays for its neighbours.
-const TRIALS: usize = 8;
-/// The most expensive ones do not count: the first blocks pay for buffers and page tables, and whatever else runs disturbs
-/// some.
+/// Blocks that each way is tried on, one after the other: the first one that touches a huge page pays for its neighbours,
+/// and so many are let go of at once that the trial sees that too.
+const TRIALS: usize = 16;
+/// The most expensive ones do not count: the first block pays for the buffer, and whatever else runs disturbs some.
 const OUTLIERS: usize = 2;
 /// Blocks smaller than this say more about their fixed cost than about the way.
 const TRIAL_BYTES_MIN: u64 = 64 << 10;
@@ -95,7 +95,7 @@ impl Choice {
         }
     }
 
-    /// One block more was got at as it was chosen.
+    /// One block more was got at since the trial.
     fn settle(&mut self) {
         self.left -= 1;
         if self.left == 0 {

@@ -4,7 +4,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
 use jiff::Timestamp;
 
 use crate::graph::{Edge, Graph, Port};
@@ -12,6 +11,7 @@ use crate::graph::{Edge, Graph, Port};
 mod lag;
 
 pub use crate::fault::FaultKind;
+pub use bytes::Bytes;
 pub use lag::{Lag, Live, Trouble};
 
 /// Everything that was known about a run at one moment.

@@ -3,19 +3,20 @@
 
 use std::{
     collections::HashMap,
-    fs::{File, Metadata},
+    fs::{self, File, Metadata},
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
+    thread,
 };
-
-use rayon::prelude::*;
 
 use super::{head::Head, is_on_kernel_file_system, open_at_once};
 use crate::limits;
 
-/// Fewer files are looked at one after the other: threads cost more than they save.
+/// Fewer files are looked at by one thread: another costs more than it saves.
 const MANY: usize = 64;
+/// Threads that look at files at once, at most.
+const THREADS_MAX: usize = 8;
 
 /// Per device: its files are made up by the kernel while they are read.
 pub(super) type Devices = HashMap<u64, bool>;
@@ -47,15 +48,38 @@ impl Probe {
         Ok(Self { metadata, is_kernel_made, head })
     }
 
-    /// The same for all of `paths`, in their order.
-    pub(super) fn all(paths: &[PathBuf], known: &Devices) -> Vec<io::Result<Self>> {
-        let room = || vec![0; limits::BINARY_PROBE_BYTES];
-        if paths.len() < MANY {
-            let mut room = room();
-            return paths.iter().map(|path| Self::of(path, &mut room, known)).collect();
-        }
-        paths.par_iter().map_init(room, |room, path| Self::of(path, room, known)).collect()
+    /// The same for all of `paths`, in their order; `None` where no file stands by now.
+    pub(super) fn all(paths: &[PathBuf], known: &Devices) -> Vec<Option<io::Result<Self>>> {
+        let look = |paths: &[PathBuf]| {
+            let mut room = vec![0; limits::BINARY_PROBE_BYTES];
+            let is_file = |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
+            let mut one = |path| is_file(path).then(|| Self::of(path, &mut room, known));
+            paths.iter().map(&mut one).collect::<Vec<_>>()
+        };
+        let threads =
+            thread::available_parallelism().map_or(1, usize::from).min(THREADS_MAX).min(paths.len() / MANY + 1);
+        let parts = paths.chunks(paths.len().div_ceil(threads).max(1));
+        thread::scope(|scope| {
+            let begin = |part| {
+                let thread = thread::Builder::new().name("logweir-look".to_owned());
+                // Where there can be no more threads, this one does it.
+                thread.spawn_scoped(scope, move || look(part)).map_err(|_| part)
+            };
+            let mut parts = parts.rev();
+            let last = parts.next().unwrap_or_default();
+            let begun: Vec<_> = parts.rev().map(begin).collect();
+            let last = look(last);
+            let end = |begun| match begun {
+                Ok(thread) => join(thread),
+                Err(part) => look(part),
+            };
+            begun.into_iter().flat_map(end).chain(last).collect()
+        })
     }
+}
+
+fn join<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// Fills `head` as far as the file reaches.

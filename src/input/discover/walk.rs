@@ -39,9 +39,15 @@ impl Search {
 
     /// Looks at the files that wait for it. Before anything else is taken or refused: order counts.
     fn look_at_waiting(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
         let mut waiting = std::mem::take(&mut self.waiting);
         for (path, probe) in waiting.iter().zip(Probe::all(&waiting, &self.devices)) {
-            self.judge(path, probe, Choice::Walk);
+            match probe {
+                Some(probe) => self.judge(path, probe, Choice::Walk),
+                None => self.other(path),
+            }
         }
         waiting.clear();
         self.waiting = waiting;
@@ -69,13 +75,18 @@ impl Search {
             return;
         }
         self.look_at_waiting();
-        match fs::metadata(entry.path()) {
+        self.other(entry.path());
+    }
+
+    /// What is not known to be a file.
+    fn other(&mut self, path: &Path) {
+        match fs::metadata(path) {
             // Directories proper are entered before they get here: this one stands behind a link.
             Ok(metadata) if metadata.is_dir() => self.skip(Skip::Symlink),
-            Ok(metadata) => self.file(entry.path(), &metadata, Choice::Walk),
-            Err(_) if entry.path_is_symlink() => self.skip(Skip::Symlink),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self.absent(entry.path(), describe(&error)),
-            Err(error) => self.refuse(entry.path(), describe(&error)),
+            Ok(metadata) => self.file(path, &metadata, Choice::Walk),
+            Err(_) if is_link(path) => self.skip(Skip::Symlink),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.absent(path, describe(&error)),
+            Err(error) => self.refuse(path, describe(&error)),
         }
     }
 
@@ -102,6 +113,9 @@ pub(super) fn is_hidden(entry: &DirEntry) -> bool {
 
 /// A link to nothing, or one that leads back to itself: left over, as links are; nothing that somebody wanted read.
 fn leads_nowhere(path: &Path) -> bool {
-    let is_link = fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
-    is_link && fs::metadata(path).is_err_and(|error| error.kind() != io::ErrorKind::PermissionDenied)
+    is_link(path) && fs::metadata(path).is_err_and(|error| error.kind() != io::ErrorKind::PermissionDenied)
+}
+
+fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }

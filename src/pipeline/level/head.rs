@@ -2,7 +2,7 @@
 //! it has logcat's, nothing else is asked. Plain logs come by here with every record.
 
 use super::Level::{self, Error, Other, Warn};
-use crate::simd::avx2::{self, Window};
+use crate::simd::avx2::{self, Window, chunk};
 
 /// What the first bytes of a record say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum First {
     Letter,
     /// glog, or as any letter.
     Initial,
-    /// JSON, syslog, or something behind a BOM.
+    /// JSON, syslog, or something behind blanks or a BOM.
     Shaped,
 }
 
@@ -69,12 +69,6 @@ fn is_no_pair(window: &Window, length: usize) -> bool {
     let head = chunk(window, 1);
     let space = avx2::equal(head, b' ').trailing_zeros();
     space < avx2::equal(head, b'=').trailing_zeros() && (space as usize) < length
-}
-
-#[inline]
-fn chunk(window: &Window, at: usize) -> &[u8; 32] {
-    let Some(chunk) = window[at..].first_chunk() else { unreachable!("32 bytes of a window") };
-    chunk
 }
 
 /// How a line of logcat begins; where there is a 0, any digit.
