@@ -18,9 +18,14 @@ pub(super) struct Clock {
 const DELAY_NS_MIN: f64 = 2_000.0;
 
 impl Clock {
-    /// Starts now.
-    pub(super) fn start() -> Self {
-        Self { last: Instant::now(), slowdown: None, owed_ns: 0.0 }
+    /// Starts now, and slows down what `slowdown` says, if anything.
+    pub(super) fn start(slowdown: Option<Slowdown>) -> Self {
+        Self { last: Instant::now(), slowdown, owed_ns: 0.0 }
+    }
+
+    /// Starts anew: what has passed until now is charged to nothing.
+    pub(super) fn restart(&mut self) {
+        *self = Self::start(self.slowdown);
     }
 
     /// Nanoseconds since the last reading.
@@ -29,11 +34,6 @@ impl Clock {
         let passed = now.duration_since(self.last);
         self.last = now;
         u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// From now on, slows down what `slowdown` says, if anything.
-    pub(super) fn slow_down(&mut self, slowdown: Option<Slowdown>) {
-        self.slowdown = slowdown;
     }
 
     /// Nanoseconds since the last reading, in which the work of `row` was done: with the delay, in an experiment.
@@ -79,8 +79,7 @@ mod tests {
 
     #[test]
     fn all_but_the_spared_row_is_slowed_down() {
-        let mut clock = Clock::start();
-        clock.slow_down(Some(Slowdown { spared: Row::Node(1), share: 1.0 }));
+        let mut clock = Clock::start(Some(Slowdown { spared: Row::Node(1), share: 1.0 }));
         for (row, least_ns) in
             [(Row::Node(0), 4_000_000), (Row::Stage(StageKind::Read), 4_000_000), (Row::Node(1), 2_000_000)]
         {
@@ -95,8 +94,7 @@ mod tests {
 
     #[test]
     fn short_delays_are_put_together() {
-        let mut clock = Clock::start();
-        clock.slow_down(Some(Slowdown { spared: Row::Node(0), share: 0.25 }));
+        let mut clock = Clock::start(Some(Slowdown { spared: Row::Node(0), share: 0.25 }));
         assert_eq!(clock.delay(DELAY_NS_MIN / 2.0), 0);
         assert!(clock.delay(DELAY_NS_MIN) as f64 >= DELAY_NS_MIN * 1.4);
     }

@@ -89,14 +89,12 @@ impl<'r> Worker<'r> {
     pub(super) fn new(number: usize, shared: &'r Shared) -> Self {
         let board = &shared.board;
         let cells = board.layout.len();
-        let mut clock = Clock::start();
-        clock.slow_down(shared.options.slowdown);
         Self {
             number,
             shared,
             flow: Flow::new(&shared.pipeline, &board.layout),
             gatherer: Gatherer::new(&shared.pipeline, &shared.outlets, &shared.paths),
-            clock,
+            clock: Clock::start(shared.options.slowdown),
             budget: Budget::new(shared.options.observe_budget),
             history: History::default(),
             totals: vec![0; cells],

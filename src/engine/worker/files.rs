@@ -5,7 +5,6 @@ use std::{io, ops::Range};
 use super::{Block, Torn, Worker};
 use crate::{
     engine::{
-        clock::Clock,
         jobs::{FileJob, FileJobs},
         window::BlockOutput,
     },
@@ -29,7 +28,7 @@ fn identity_of(input: &Input) -> u64 {
 impl Worker<'_> {
     /// Runs the blocks of files until there are no more.
     pub(in crate::engine) fn run_files(&mut self, jobs: &FileJobs) {
-        self.clock = Clock::start();
+        self.clock.restart();
         while !self.shared.is_stopping()
             && let Some(job) = jobs.next()
         {

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Block, Worker, books::source_fault_sample};
 use crate::{
-    engine::{clock::Clock, window::BlockOutput},
+    engine::window::BlockOutput,
     input::{BadPart, Stream, StreamBlock},
     metrics::WorkerCell,
     record::SourceId,
@@ -24,7 +24,7 @@ impl Worker<'_> {
     /// Runs the blocks of a stream until there are no more, and returns how many it ran. `first` is the number of its
     /// first block.
     pub(in crate::engine) fn run_stream(&mut self, stream: &Stream, source: SourceId, first: u64) -> u64 {
-        self.clock = Clock::start();
+        self.clock.restart();
         let mut blocks = 0;
         while let Some(block) = self.next_of(stream) {
             let number = first + block.number;
